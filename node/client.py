@@ -1,0 +1,159 @@
+"""Calling peers, and nothing but peers: one session, no redirects, answers bounded in size and time.
+
+Every call is reported to the observers as an `Exchange`; the demo's message list is made of these.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+
+from protocol.errors import Diagnosis, PeerFailed
+
+DELIVERED = frozenset({200, 201, 202, 204})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call as it went over the wire; ``status`` 0 when no answer came."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int
+    answer: bytes = field(repr=False)
+    duration_ms: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a peer said."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+
+    def json(self) -> Any:
+        """The parsed body; None when it is no JSON."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def nack(self) -> str | None:
+        """Why the peer refused, or None when it did not (every form of INTEROP 3)."""
+        content = self.json()
+        content = content if isinstance(content, dict) else {}
+        message = content.get("message")
+        message = message if isinstance(message, dict) else {}
+        ack = message.get("ack")
+        status = ack.get("status") if isinstance(ack, dict) else message.get("status")
+        if status != "NACK" and self.status in DELIVERED:
+            return None
+        error = content.get("error") or message.get("error") or {}
+        if not isinstance(error, dict):
+            error = {}
+        return f"{error.get('code', self.status)}: {error.get('message', 'refused without a reason')}"[:500]
+
+
+class PeerClient:
+    """Opened with `start`, closed with `stop`."""
+
+    def __init__(self, timeout_s: float, max_answer_bytes: int) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._max_answer_bytes = max_answer_bytes
+        self._session: aiohttp.ClientSession | None = None
+        self.observers: list[Callable[[Exchange], None]] = []
+
+    async def start(self) -> None:
+        """Open the session."""
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async def stop(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST JSON bytes.
+
+        Raises:
+            PeerFailed: no connection, no answer in time, a redirect, or an answer that is too long.
+        """
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return await self._call("POST", url, body, sent)
+
+    async def get(self, url: str) -> Answer:
+        """GET a document from a peer. Raises as `post`."""
+        return await self._call("GET", url, b"", {})
+
+    async def submit(self, url: str, form: bytes) -> Answer:
+        """POST a form (``application/x-www-form-urlencoded``) to a peer. Raises as `post`."""
+        return await self._call("POST", url, form, {"Content-Type": "application/x-www-form-urlencoded"})
+
+    async def _call(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        started = time.perf_counter()
+        answer, failure = None, ""
+        try:
+            answer = await self._exchange(method, url, body, headers)
+            return answer
+        except PeerFailed as error:
+            failure = error.sentence
+            raise
+        finally:
+            took_ms = (time.perf_counter() - started) * 1_000
+            status, content = (answer.status, answer.body) if answer else (0, b"")
+            exchange = Exchange(url, headers, body, status, content, took_ms, failure or None)
+            for observe in self.observers:
+                observe(exchange)
+
+    async def _exchange(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        try:
+            async with self._session.request(
+                method, url, data=body or None, headers=headers, allow_redirects=False
+            ) as response:
+                content = await self._bounded(response, url)
+                if 300 <= response.status < 400:
+                    raise _failed(url, "an answer", f"a redirect ({response.status})")
+                return Answer(response.status, content, _retry_after_s(response.headers.get("Retry-After")))
+        except TimeoutError:
+            raise _failed(url, "an answer in time", f"none within {self._timeout.total} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failed(url, "an answer", f"{type(error).__name__}: {error}"[:200]) from None
+
+    async def _bounded(self, response: aiohttp.ClientResponse, url: str) -> bytes:
+        content = bytearray()
+        async for chunk in response.content.iter_chunked(65_536):
+            content += chunk
+            if len(content) > self._max_answer_bytes:
+                response.close()
+                raise _failed(url, f"at most {self._max_answer_bytes} bytes", "more")
+        return bytes(content)
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    if value is None or not value.isdecimal():
+        return None
+    return min(float(value), 3_600.0)
+
+
+def _failed(url: str, expected: str, got: str) -> PeerFailed:
+    return PeerFailed(
+        f"{url} did not give {expected}: {got}.", Diagnosis(rule="peer", path=url, expected=expected, got=got)
+    )

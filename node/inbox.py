@@ -1,0 +1,221 @@
+"""The inbox: what was acknowledged is on disk, and its effect happens once.
+
+`Inbox.accept` stores a verified message in one committed row; only then is it acknowledged. A worker per transaction
+decides the rows in the order they came: the role's handler prepares (it may await), then its decision and the row's
+end are one transaction. A crash before that commit leaves the row PENDING and the next start decides it again; a
+crash after it leaves nothing to do.
+
+Duplicates (check 11) are found by the unique key: (sender, action, message id) and, for the actions that may repeat a
+message id, the body's digest. The same bytes are acknowledged again and do nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+
+from node.clocks import Now, milliseconds
+from node.database import Database
+from node.ids import IdMint
+from node.tables import DONE, FAILED, PENDING, inbox
+from protocol.actions import ACTIONS
+from protocol.errors import Diagnosis, Duplicate, TradeRefused
+from protocol.verification import Verified, restore
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 8
+RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A stored message: ``inbox_id`` is its row, ``authorization`` the sender's header (a gateway relays it)."""
+
+    inbox_id: int
+    verified: Verified
+    authorization: str
+
+
+Decision = Callable[[Connection], None]
+Handler = Callable[[Received], Awaitable[Decision]]
+RefusalHandler = Callable[[Received, TradeRefused], Decision]
+
+
+def dedup_key(verified: Verified) -> bytes:
+    """32 bytes that are equal for messages that may not both act (check 11)."""
+    parts = [verified.sender_id.encode(), verified.action.encode(), verified.context.message_id.encode()]
+    if ACTIONS[verified.action].repeatable:
+        parts.append(verified.digest)
+    return hashlib.blake2b(b"\x00".join(parts), digest_size=32).digest()
+
+
+class Inbox:
+    """One participant's inbox. ``refused`` turns a business refusal into the decision that answers it."""
+
+    def __init__(
+        self,
+        database: Database,
+        ids: IdMint,
+        now: Now,
+        handlers: Mapping[str, Handler],
+        refused: RefusalHandler,
+        decisions_at_once: int,
+    ) -> None:
+        self._database = database
+        self._ids = ids
+        self._now = now
+        self._handlers = handlers
+        self._refused = refused
+        self._room = asyncio.Semaphore(decisions_at_once)
+        self._lanes: dict[str, deque[Received]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take up what an earlier process acknowledged and did not decide."""
+        for received in await self._database.read(_pending):
+            self._hand_over(received)
+
+    async def stop(self, within_s: float) -> None:
+        """Finish the decisions in hand; what is left stays PENDING on disk."""
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+
+    async def accept(self, verified: Verified, authorization: str) -> bool:
+        """Store the message durably; False when the same bytes were stored before.
+
+        Raises:
+            Duplicate: a known message id with other bytes.
+        """
+        key = dedup_key(verified)
+        inbox_id = self._ids.next()
+        row = {
+            "id": inbox_id,
+            "dedup_key": key,
+            "digest": verified.digest,
+            "sender_id": verified.sender_id,
+            "key_id": verified.key_id,
+            "gateway_id": verified.gateway_id,
+            "action": verified.action,
+            "transaction_id": verified.context.transaction_id,
+            "message_id": verified.context.message_id,
+            "body": verified.body,
+            "authorization": authorization,
+            "received_at_ms": milliseconds(self._now()),
+            "state": PENDING,
+            "attempts": 0,
+            "last_error": None,
+        }
+        if await self._database.insert_new(inbox, row):
+            self._hand_over(Received(inbox_id, verified, authorization))
+            return True
+        if await self.knows(verified):
+            return False
+        raise Duplicate(
+            "Another message with this message_id came before: send this one under a fresh message_id.",
+            Diagnosis(
+                rule="V11-duplicate",
+                path="/context/message_id",
+                expected="a fresh message_id",
+                got=verified.context.message_id,
+            ),
+        )
+
+    async def knows(self, verified: Verified) -> bool:
+        """Whether these very bytes were acknowledged before."""
+        key = dedup_key(verified)
+        known = await self._database.read(
+            lambda tx: tx.execute(select(inbox.c.digest).where(inbox.c.dedup_key == key)).scalar()
+        )
+        return known == verified.digest
+
+    def _hand_over(self, received: Received) -> None:
+        lane_id = received.verified.context.transaction_id
+        lane = self._lanes.get(lane_id)
+        if lane is not None:
+            lane.append(received)
+            return
+        self._lanes[lane_id] = deque([received])
+        task = asyncio.create_task(self._work(lane_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, lane_id: str) -> None:
+        lane = self._lanes[lane_id]
+        while lane and not self._stopping.is_set():
+            async with self._room:
+                await self._decide(lane.popleft())
+        del self._lanes[lane_id]
+
+    async def _decide(self, received: Received) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._decide_once(received)
+            except Exception as error:
+                context = received.verified.context
+                logger.exception(
+                    "deciding %s failed, attempt %d of %d",
+                    received.verified.action,
+                    attempt,
+                    ATTEMPTS,
+                    extra={"transaction_id": context.transaction_id, "message_id": context.message_id},
+                )
+                await self._note_failure(received, attempt, error)
+            else:
+                return
+            if await self._pause(RETRY_S * attempt):
+                return
+
+    async def _decide_once(self, received: Received) -> None:
+        handler = self._handlers[received.verified.action]
+        try:
+            decision = await handler(received)
+            await self._database.write(lambda tx: _once(tx, received.inbox_id, decision))
+        except TradeRefused as refusal:
+            answer = self._refused(received, refusal)
+            await self._database.write(lambda tx: _once(tx, received.inbox_id, answer))
+
+    async def _note_failure(self, received: Received, attempt: int, error: Exception) -> None:
+        state = FAILED if attempt == ATTEMPTS else PENDING
+        values = {"attempts": attempt, "last_error": f"{type(error).__name__}: {error}"[:500], "state": state}
+        statement = update(inbox).where(inbox.c.id == received.inbox_id, inbox.c.state == PENDING).values(values)
+        try:
+            await self._database.write(lambda tx: tx.execute(statement).rowcount)
+        except Exception:
+            # The database itself fails: the row stays as it is and the next start decides it.
+            logger.exception("noting a failed decision failed")
+
+    async def _pause(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _once(tx: Connection, inbox_id: int, decision: Decision) -> None:
+    ended = update(inbox).where(inbox.c.id == inbox_id, inbox.c.state == PENDING).values(state=DONE)
+    if tx.execute(ended).rowcount == 1:
+        decision(tx)
+
+
+def _pending(tx: Connection) -> list[Received]:
+    rows = tx.execute(select(inbox).where(inbox.c.state == PENDING).order_by(inbox.c.id)).all()
+    return [
+        Received(
+            row.id,
+            restore(row.action, row.sender_id, row.key_id, row.gateway_id, bytes(row.body)),
+            row.authorization,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,74 @@
+"""Inbox, outbox and destinations."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "node_0001"
+down_revision = None
+branch_labels = ("node",)
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "inbox",
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("dedup_key", sa.LargeBinary(32), nullable=False, unique=True),
+        sa.Column("digest", sa.LargeBinary(64), nullable=False),
+        sa.Column("sender_id", sa.String(255), nullable=False),
+        sa.Column("key_id", sa.String(255), nullable=False),
+        sa.Column("gateway_id", sa.String(255)),
+        sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("transaction_id", sa.String(255), nullable=False),
+        sa.Column("message_id", sa.String(255), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("authorization", sa.Text, nullable=False),
+        sa.Column("received_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.String(8), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.Text),
+    )
+    pending = sa.text("state = 'PENDING'")
+    op.create_index("inbox_pending", "inbox", ["id"], sqlite_where=pending, postgresql_where=pending)
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("destination", sa.String(2_000), nullable=False),
+        sa.Column("transaction_id", sa.String(255), nullable=False),
+        sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("message_id", sa.String(255), nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("relayed_authorization", sa.Text),
+        sa.Column("coalesce_key", sa.String(255)),
+        sa.Column("created_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("not_after_ms", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.String(8), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("lease_until_ms", sa.BigInteger, nullable=False),
+        sa.Column("lease_token", sa.String(64)),
+        sa.Column("finished_at_ms", sa.BigInteger),
+        sa.Column("response_status", sa.Integer),
+        sa.Column("last_error", sa.Text),
+    )
+    op.create_index(
+        "outbox_lane",
+        "outbox",
+        ["destination", "transaction_id", "id"],
+        sqlite_where=pending,
+        postgresql_where=pending,
+    )
+    op.create_index("outbox_transaction", "outbox", ["transaction_id"])
+    op.create_table(
+        "destinations",
+        sa.Column("destination", sa.String(2_000), primary_key=True),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("retry_at_ms", sa.BigInteger, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    for table in ("destinations", "outbox", "inbox"):
+        op.drop_table(table)

@@ -1,0 +1,187 @@
+"""The Beckn endpoints of a participant: routes made from the table, and the way of a message up to its ACK.
+
+``POST /beckn/<action>``: read (checks 1-3), judge with the registry's keys (4-10), accept (12-14), store in the inbox
+(11), then 200 ACK. Every refusal is a NACK; what we did not foresee is a 500 NACK without details.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from aiohttp import web
+
+from energy.wire.v1.errors import WireError
+from energy.wire.v1.reader import read_tolerantly
+from node.answers import ack, nack
+from node.clocks import Clocks
+from node.inbox import Inbox
+from node.keyring import Keyring
+from node.observability import Metrics
+from protocol import verification
+from protocol.actions import ACTIONS, received_by
+from protocol.errors import (
+    BecknError,
+    Diagnosis,
+    Expired,
+    NotAuthenticated,
+    NotValid,
+    Refused,
+    TooLarge,
+    UnknownRoute,
+)
+from protocol.keys import KeyRecord
+from protocol.verification import Claims, Identity, Policy, Verified
+from schemas.loader import storage
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/beckn"
+_HEADERS = ("content-type", "content-encoding", "authorization", "x-gateway-authorization")
+_LEARNT_BY_ASKING = frozenset({"V5-key", "V6-signature", "V4-window"})
+
+
+class BecknServer:
+    """The receiving side of one participant. ``alive`` is told the URL of every sender of a valid message."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        policy: Policy,
+        keyring: Keyring,
+        inbox: Inbox,
+        clocks: Clocks,
+        metrics: Metrics,
+        alive: Callable[[str], Awaitable[None]],
+        *,
+        strict: bool,
+    ) -> None:
+        self._identity = identity
+        self._policy = policy
+        self._keyring = keyring
+        self._inbox = inbox
+        self._clocks = clocks
+        self._metrics = metrics
+        self._alive = alive
+        self._strict = strict
+
+    def add_routes(self, app: web.Application) -> None:
+        """Every action that this role receives, and a NACK for everything else below the prefix."""
+        for name in received_by(self._identity.role):
+            app.router.add_post(f"{PREFIX}/{name}", self._receive)
+        app.router.add_route("*", f"{PREFIX}/{{tail:.*}}", self._unknown)
+
+    async def _unknown(self, request: web.Request) -> web.Response:
+        offered = ", ".join(received_by(self._identity.role))
+        error = UnknownRoute(
+            f"{request.method} {request.path[:100]} is no endpoint here; POST one of: {offered}.",
+            Diagnosis(rule="route", path=request.path[:100], expected=offered, got=request.method),
+        )
+        return nack(error, self._identity.subscriber_id)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        started = time.perf_counter()
+        action = request.path.rpartition("/")[2]
+        outcome, facts = "ACK", {}
+        try:
+            verified = await self._admit(action, request)
+            context = verified.context
+            facts = {
+                "sender": verified.sender_id,
+                "transaction_id": context.transaction_id,
+                "message_id": context.message_id,
+            }
+            return ack()
+        except Refused as error:
+            outcome, facts = error.diagnosis.rule, {"diagnosis": str(error.diagnosis)[:500]}
+            return nack(error, self._identity.subscriber_id)
+        except BecknError as error:
+            outcome = error.diagnosis.rule
+            return nack(error, self._identity.subscriber_id)
+        except Exception:
+            logger.exception("receiving %s failed", action)
+            outcome = "internal"
+            failure = BecknError("Something failed here; send the message again later.", Diagnosis(rule="internal"))
+            return nack(failure, self._identity.subscriber_id)
+        finally:
+            self._metrics.received.labels(action, outcome).inc()
+            took_ms = round((time.perf_counter() - started) * 1_000, 2)
+            logger.info("received", extra={"action": action, "outcome": outcome, "ms": took_ms, **facts})
+
+    async def _admit(self, action: str, request: web.Request) -> Verified:
+        headers = _headers(request)
+        body = await self._body(request, headers)
+        claims = verification.read(action, headers, body, self._policy)
+        verified, sender_url = await self._judge(claims)
+        try:
+            verification.accept(verified, self._clocks.wire(), self._policy)
+            self._check_trade(verified)
+        except (Expired, NotValid):
+            # The same bytes get the same answer, even after their ttl (check 11 comes before 12).
+            if not await self._inbox.knows(verified):
+                raise
+            return verified
+        await self._inbox.accept(verified, headers["authorization"])
+        await self._alive(sender_url)
+        return verified
+
+    async def _body(self, request: web.Request, headers: Mapping[str, str]) -> bytes:
+        length = request.content_length or 0
+        if length > self._policy.max_body_bytes or "content-encoding" in headers:
+            # Refused by its head alone; verification.read says why.
+            verification.check_media(headers, length, self._policy)
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            limit = self._policy.max_body_bytes
+            raise TooLarge(
+                f"The body has more than {limit} bytes.", Diagnosis(rule="V1-size", expected=f"at most {limit} bytes")
+            ) from None
+
+    async def _judge(self, claims: Claims) -> tuple[Verified, str]:
+        senders = await self._records(claims, fresh=False)
+        try:
+            return self._judged(claims, senders)
+        except NotAuthenticated as error:
+            if error.diagnosis.rule not in _LEARNT_BY_ASKING:
+                raise
+            # A key may have been rotated since we asked; the keyring bounds how often this reaches the registry.
+            fresh = await self._records(claims, fresh=True)
+            if fresh == senders:
+                raise
+            return self._judged(claims, fresh)
+
+    def _judged(self, claims: Claims, records: tuple[Sequence[KeyRecord], Sequence[KeyRecord]]) -> tuple[Verified, str]:
+        senders, gateways = records
+        verified = verification.judge(claims, senders, gateways, self._identity, self._policy, self._clocks.wire())
+        url = next(record.url for record in senders if record.key_id == verified.key_id)
+        return verified, url
+
+    async def _records(self, claims: Claims, *, fresh: bool) -> tuple[Sequence[KeyRecord], Sequence[KeyRecord]]:
+        senders = await self._keyring.records(claims.authorization.key_id, fresh=fresh)
+        if claims.gateway is None:
+            return senders, ()
+        return senders, await self._keyring.records(claims.gateway.key_id, fresh=fresh)
+
+    def _check_trade(self, verified: Verified) -> None:
+        """Check 14: our closed schema, or (unless strict) anything that the tolerant reader understands."""
+        schema = storage(verified.action)
+        closed = schema.is_valid(verified.content)
+        if not closed and self._strict:
+            first = schema.explain(verified.content)[0]
+            rule = f"V14-{first.rule}"
+            raise NotValid(first.sentence, Diagnosis(rule, first.path, first.expected, first.got))
+        if verified.error is not None and ACTIONS[verified.action].is_callback:
+            return
+        try:
+            _, tolerances = read_tolerantly(verified.action, verified.message)
+        except WireError as error:
+            raise NotValid(error.sentence, Diagnosis("V14-storage", error.path, error.expected, error.got)) from None
+        for rule in tolerances:
+            self._metrics.tolerances.labels(rule).inc()
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    # A header that came twice is joined, so that the parser sees its parameters repeated and refuses them.
+    return {name: ", ".join(request.headers.getall(name)) for name in _HEADERS if name in request.headers}

@@ -1,0 +1,79 @@
+"""The tables under every participant: inbox, outbox, and what is known of each destination.
+
+Wire times are milliseconds since the epoch (`node.clocks.milliseconds`). The migration in ``node/migrations/versions``
+creates them; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+PENDING = "PENDING"
+DONE = "DONE"
+SENT = "SENT"
+DEAD = "DEAD"
+FAILED = "FAILED"
+DROPPED = "DROPPED"
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("dedup_key", LargeBinary(32), nullable=False, unique=True),
+    Column("digest", LargeBinary(64), nullable=False),
+    Column("sender_id", String(255), nullable=False),
+    Column("key_id", String(255), nullable=False),
+    Column("gateway_id", String(255)),
+    Column("action", String(32), nullable=False),
+    Column("transaction_id", String(255), nullable=False),
+    Column("message_id", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("authorization", Text, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Index("inbox_pending", "id", sqlite_where=Column("state") == PENDING, postgresql_where=Column("state") == PENDING),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("destination", String(2_000), nullable=False),
+    Column("transaction_id", String(255), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("message_id", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("relayed_authorization", Text),
+    Column("coalesce_key", String(255)),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("not_after_ms", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False),
+    Column("lease_until_ms", BigInteger, nullable=False),
+    Column("lease_token", String(64)),
+    Column("finished_at_ms", BigInteger),
+    Column("response_status", Integer),
+    Column("last_error", Text),
+    Index(
+        "outbox_lane",
+        "destination",
+        "transaction_id",
+        "id",
+        sqlite_where=Column("state") == PENDING,
+        postgresql_where=Column("state") == PENDING,
+    ),
+    Index("outbox_transaction", "transaction_id"),
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("destination", String(2_000), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at_ms", BigInteger, nullable=False),
+)
