@@ -102,8 +102,9 @@ class PeerClient:
         return await self._call("GET", url, b"", {})
 
     async def submit(self, url: str, form: bytes) -> Answer:
-        """POST a form (``application/x-www-form-urlencoded``) to a peer. Raises as `post`."""
-        return await self._call("POST", url, form, {"Content-Type": "application/x-www-form-urlencoded"})
+        """POST a form (``application/x-www-form-urlencoded``) to a peer, to be answered in JSON. Raises as `post`."""
+        sent = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        return await self._call("POST", url, form, sent)
 
     async def _call(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()

@@ -13,7 +13,8 @@ Two engines stand behind it: `node.sqlite_writer` (one thread, group commit) and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -51,6 +52,7 @@ class Database:
 
     def __init__(self, url: str, migrations: Sequence[Path]) -> None:
         self._channels: dict[str, asyncio.Event] = {}
+        self._watches: dict[str, list[asyncio.Event]] = {}
         self._migrations = tuple(migrations)
         self._url = url
         self._writer = _writer(url, self._wake)
@@ -82,9 +84,25 @@ class Database:
         """An event that is set after each commit in which `notify` named it. The waiter clears it."""
         return self._channels.setdefault(name, asyncio.Event())
 
+    @contextmanager
+    def watch(self, name: str) -> Iterator[asyncio.Event]:
+        """The same for one of many waiters, each with an event of its own, on a channel that need not last."""
+        event = asyncio.Event()
+        events = self._watches.setdefault(name, [])
+        events.append(event)
+        try:
+            yield event
+        finally:
+            events.remove(event)
+            if not events:
+                del self._watches[name]
+
     def _wake(self, names: Iterable[str]) -> None:
         for name in names:
-            self.channel(name).set()
+            if name in self._channels:
+                self._channels[name].set()
+            for event in self._watches.get(name, ()):
+                event.set()
 
 
 def notify(tx: Connection, channel: str) -> None:

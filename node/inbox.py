@@ -18,14 +18,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from energy.wire.v1.errors import WireError
 from node.clocks import Now, milliseconds
 from node.database import Database
 from node.ids import IdMint
 from node.tables import DONE, FAILED, PENDING, inbox
 from protocol.actions import ACTIONS
-from protocol.errors import Diagnosis, Duplicate, TradeRefused
+from protocol.errors import INVALID_REQUEST, Diagnosis, Duplicate, TradeRefused
 from protocol.verification import Verified, restore
 
 logger = logging.getLogger(__name__)
@@ -153,14 +154,15 @@ class Inbox:
     async def _work(self, lane_id: str) -> None:
         lane = self._lanes[lane_id]
         while lane and not self._stopping.is_set():
-            async with self._room:
-                await self._decide(lane.popleft())
+            await self._decide(lane.popleft())
         del self._lanes[lane_id]
 
     async def _decide(self, received: Received) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._decide_once(received)
+                # A failed decision waits outside, so that a few of them never keep the others from being decided.
+                async with self._room:
+                    await self._decide_once(received)
             except Exception as error:
                 context = received.verified.context
                 logger.exception(
@@ -182,8 +184,13 @@ class Inbox:
             decision = await handler(received)
             await self._database.write(lambda tx: _once(tx, received.inbox_id, decision))
         except TradeRefused as refusal:
-            answer = self._refused(received, refusal)
-            await self._database.write(lambda tx: _once(tx, received.inbox_id, answer))
+            await self._answer_refusal(received, refusal)
+        except WireError as error:
+            await self._answer_refusal(received, TradeRefused(INVALID_REQUEST, error.sentence, error.path))
+
+    async def _answer_refusal(self, received: Received, refusal: TradeRefused) -> None:
+        answer = self._refused(received, refusal)
+        await self._database.write(lambda tx: _once(tx, received.inbox_id, answer))
 
     async def _note_failure(self, received: Received, attempt: int, error: Exception) -> None:
         state = FAILED if attempt == ATTEMPTS else PENDING
@@ -203,9 +210,12 @@ class Inbox:
         return True
 
 
+# Built once: making the statement anew costs more than running it.
+_END = update(inbox).where(inbox.c.id == bindparam("inbox_id"), inbox.c.state == PENDING).values(state=DONE)
+
+
 def _once(tx: Connection, inbox_id: int, decision: Decision) -> None:
-    ended = update(inbox).where(inbox.c.id == inbox_id, inbox.c.state == PENDING).values(state=DONE)
-    if tx.execute(ended).rowcount == 1:
+    if tx.execute(_END, {"inbox_id": inbox_id}).rowcount == 1:
         decision(tx)
 
 

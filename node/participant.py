@@ -38,7 +38,7 @@ from protocol.actions import Role
 from protocol.context import Context, write_body
 from protocol.errors import SettingsWrong
 from protocol.keys import KeyUnusable
-from protocol.verification import Identity
+from protocol.policy import Identity
 
 logger = logging.getLogger(__name__)
 

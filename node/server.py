@@ -32,7 +32,8 @@ from protocol.errors import (
     UnknownRoute,
 )
 from protocol.keys import KeyRecord
-from protocol.verification import Claims, Identity, Policy, Verified
+from protocol.policy import Identity, Policy
+from protocol.verification import Claims, Verified
 from schemas.loader import storage
 
 logger = logging.getLogger(__name__)
@@ -165,14 +166,19 @@ class BecknServer:
         return senders, await self._keyring.records(claims.gateway.key_id, fresh=fresh)
 
     def _check_trade(self, verified: Verified) -> None:
-        """Check 14: our closed schema, or (unless strict) anything that the tolerant reader understands."""
+        """Check 14: our closed schema, or (unless strict) anything that the tolerant reader understands.
+
+        A request that the schema accepts is not read here: what its values contradict is the trade's refusal, which a
+        callback answers. Nobody answers a callback, so its sums and windows are read before the ACK.
+        """
         schema = storage(verified.action)
         closed = schema.is_valid(verified.content)
         if not closed and self._strict:
             first = schema.explain(verified.content)[0]
             rule = f"V14-{first.rule}"
             raise NotValid(first.sentence, Diagnosis(rule, first.path, first.expected, first.got))
-        if verified.error is not None and ACTIONS[verified.action].is_callback:
+        is_callback = ACTIONS[verified.action].is_callback
+        if (closed and not is_callback) or (is_callback and verified.error is not None):
             return
         try:
             _, tolerances = read_tolerantly(verified.action, verified.message)

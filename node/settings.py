@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from protocol.errors import SettingsWrong
+from protocol.policy import Policy
 from protocol.retry import RetrySchedule
-from protocol.verification import Policy
 
 
 @dataclass(frozen=True, slots=True)

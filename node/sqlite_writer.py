@@ -2,7 +2,8 @@
 
 The thread takes up to 256 functions, or 5 ms of them, into one transaction: ``SAVEPOINT``, the function,
 ``RELEASE`` (on its error ``ROLLBACK TO`` and ``RELEASE``); then one ``COMMIT``, then every caller is answered. Inserts
-of the inbox need no savepoint: they go in one ``executemany … ON CONFLICT DO NOTHING``. After any error the thread
+of the inbox need no savepoint: they go in few ``INSERT … VALUES … ON CONFLICT DO NOTHING`` of many rows each, since the
+interpreter's lock changes hands with every statement and the event loop keeps it for long. After any error the thread
 looks whether the transaction still stands (a full disk drops all of it): if not, or if the commit fails, nothing of
 the batch is answered and each function runs again alone, so that one bad function harms no other.
 
@@ -18,8 +19,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +36,8 @@ BATCH_FUNCTIONS = 256
 BATCH_S = 0.005
 SLOW_FUNCTION_S = 0.05
 CHECKPOINT_EVERY_S = 1.0
+# Few sizes, so that sqlite3 keeps every statement prepared.
+_INSERT_ROWS = (64, 16, 4, 1)
 WAL_BYTES_BEFORE_RESTART = 64 * 1024 * 1024
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
 
@@ -161,7 +165,7 @@ class SqliteWriter:
         deadline = time.monotonic() + BATCH_S
         done = 0
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            dbapi.execute("BEGIN IMMEDIATE")
             inserts = [job for job in batch if job.table is not None]
             self._insert(connection, dbapi, inserts)
             for job in batch:
@@ -170,7 +174,7 @@ class SqliteWriter:
                     self._call(connection, dbapi, job)
                     if time.monotonic() > deadline:
                         break
-            connection.exec_driver_sql("COMMIT")
+            dbapi.execute("COMMIT")
         except BatchLost:
             self._abandon(connection, dbapi)
             raise
@@ -210,9 +214,9 @@ class SqliteWriter:
             by_table.setdefault(job.table, []).append(job)
         for table, group in by_table.items():
             rows = [job.row for job in group if job.row is not None]
-            statement, names = _insert_statement(table, tuple(rows[0]))
             before = dbapi.total_changes
-            dbapi.executemany(statement, [[row[name] for name in names] for row in rows])
+            for statement, values in _insert_statements(table, rows):
+                dbapi.execute(statement, values)
             inserted = dbapi.total_changes - before
             if inserted == len(rows):
                 for job in group:
@@ -294,16 +298,21 @@ def _inserts_first(batch: list[_Job]) -> list[_Job]:
     return sorted(batch, key=lambda job: job.fn is not None)
 
 
-_statements: dict[tuple[str, tuple[str, ...]], str] = {}
+def _insert_statements(table: Table, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
+    names = tuple(rows[0])
+    start = 0
+    for size in _INSERT_ROWS:
+        while len(rows) - start >= size:
+            values = [row[name] for row in rows[start : start + size] for name in names]
+            yield _insert_statement(table.name, names, size), values
+            start += size
 
 
-def _insert_statement(table: Table, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    key = (table.name, names)
-    if key not in _statements:
-        columns = ", ".join(names)
-        marks = ", ".join("?" for _ in names)
-        _statements[key] = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
-    return _statements[key], names
+@lru_cache
+def _insert_statement(table: str, names: tuple[str, ...], rows: int) -> str:
+    marks = f"({', '.join('?' for _ in names)})"
+    columns, values = ", ".join(names), ", ".join([marks] * rows)
+    return f"INSERT INTO {table} ({columns}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def _known_ids(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[Any]:

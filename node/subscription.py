@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -21,12 +22,12 @@ from node.ids import new_uuid
 from node.keyring import Keyring
 from node.problems import json_response
 from node.settings import NodeSettings, RegistrySettings
-from protocol import challenge, signing, verification
+from protocol import authentication, challenge, signing
 from protocol.actions import Role
-from protocol.errors import BecknError, Diagnosis, Malformed, NotAuthenticated, PeerFailed
+from protocol.errors import BecknError, Diagnosis, Malformed, NotAuthenticated, NotAuthorised, PeerFailed
 from protocol.jsontext import parse_object
 from protocol.keys import KeyId, KeyRecord, encryption_public_key, signing_public_key
-from protocol.verification import SUBSCRIBED, Identity
+from protocol.policy import SUBSCRIBED, Identity
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class Subscription:
         try:
             body = await request.read()
             self._check_registry(request, body)
-            text = parse_object(body, max_depth=4).get("challenge")
+            content = parse_object(body, max_depth=4)
+            self._check_addressee(content)
+            text = content.get("challenge")
             if not isinstance(text, str):
                 raise Malformed(
                     "/challenge must be a text.", Diagnosis("challenge", "/challenge", "base64", type(text).__name__)
@@ -96,9 +99,21 @@ class Subscription:
                 "Only our registry may send a challenge.",
                 Diagnosis("V5-key", signing.AUTHORIZATION, self._registry.subscriber_id, header.key_id.subscriber_id),
             )
-        verification.authenticate(
+        authentication.authenticate(
             header, signing.digest(body), [self._registry_record], self._settings.policy, self._clocks.wire()
         )
+
+    def _check_addressee(self, content: Mapping[str, Any]) -> None:
+        # Whoever subscribes another id at our URL, with our public encryption key, must get no answer from us. Some
+        # registries name neither the subscriber nor the key (INTEROP 6).
+        own = self._keyring.own
+        for member, ours in (("subscriber_id", own.subscriber_id), ("pub_key_id", own.key_id)):
+            named = content.get(member, ours)
+            if named != ours:
+                raise NotAuthorised(
+                    f"/{member} must be {ours}: this challenge is for another subscription.",
+                    Diagnosis("challenge", f"/{member}", ours, str(named)),
+                )
 
     async def _subscribe(self) -> None:
         body = orjson.dumps(self._subscription())

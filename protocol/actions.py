@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 
 class Role(StrEnum):
-    """Participant types as the registry writes them (Beckn registry 1.1.1, Subscriber.type), and the registry itself."""
+    """Participant types as the registry writes them (Beckn registry 1.1.1, Subscriber.type); BREG is a registry."""
 
     BAP = "BAP"
     BPP = "BPP"

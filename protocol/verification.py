@@ -24,17 +24,14 @@ A refusal by any check is a NACK and stores nothing. Source: DESIGN 2, BECKN-006
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-from nacl.bindings import crypto_sign_open
-from nacl.exceptions import BadSignatureError
 
 from protocol import signing
 from protocol.actions import ACTIONS, Role
+from protocol.authentication import authenticate, refused
 from protocol.context import Context, read_context
 from protocol.errors import (
     Diagnosis,
@@ -51,35 +48,10 @@ from protocol.errors import (
 from protocol.jsontext import parse_object
 from protocol.keys import KeyRecord
 from protocol.moments import timestamp_text
+from protocol.policy import Identity, Policy
 from protocol.signing import SignatureHeader
+from protocol.urls import same_url
 from schemas.loader import core
-
-SUBSCRIBED = "SUBSCRIBED"
-_URL = re.compile(
-    r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?((?:/[^\s?#]*)?)", re.IGNORECASE | re.ASCII
-)
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What this participant accepts. Durations in seconds of wire time, sizes in bytes."""
-
-    domains: tuple[str, ...] = ("dent:0.1.0",)
-    version_prefix: str = "1.1"
-    max_body_bytes: int = 4 * 1024 * 1024
-    max_depth: int = 64
-    clock_skew_s: int = 5
-    max_window_s: int = 3_660
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are to the network: id, role and the URL that the registry holds for us."""
-
-    subscriber_id: str
-    role: Role
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +130,7 @@ def judge(
     policy: Policy,
     now: datetime,
 ) -> Verified:
-    """Checks 4 to 10. ``senders`` and ``gateways`` are the registry's records for the two key ids, ``now`` is wire time.
+    """Checks 4 to 10. ``senders`` and ``gateways``: the registry's records for the two key ids; ``now``: wire time.
 
     Raises:
         NotAuthenticated: checks 4 to 6. GatewayNotAuthenticated: check 7. NotAuthorised: checks 8 and 9.
@@ -272,71 +244,7 @@ def _gateway_header(headers: Mapping[str, str]) -> SignatureHeader | None:
         raise GatewayNotAuthenticated(error.sentence, error.diagnosis) from None
 
 
-# -- checks 4 to 7 ------------------------------------------------------------------------------------------
-
-
-def authenticate(
-    header: SignatureHeader,
-    digest: bytes,
-    records: Sequence[KeyRecord],
-    policy: Policy,
-    now: datetime,
-    name: str = signing.AUTHORIZATION,
-) -> KeyRecord:
-    """Checks 4 to 6 of one signature: the record whose key made it. ``name`` is the header's, for the diagnosis.
-
-    Raises:
-        NotAuthenticated: the reason of the last record tried.
-    """
-    _check_window(header, policy, now, name)
-    refusal = _refusal(
-        "V5-key", name, "a key that the registry holds", f"{header.key_id.subscriber_id}|{header.key_id.key_id}"
-    )
-    for record in records:
-        try:
-            _check_key(record, header, now, name)
-            _check_signature(record, header, digest, name)
-        except NotAuthenticated as error:
-            refusal = error
-        else:
-            return record
-    raise refusal
-
-
-def _check_window(header: SignatureHeader, policy: Policy, now: datetime, name: str) -> None:
-    now_s = now.timestamp()
-    if header.created > now_s + policy.clock_skew_s:
-        raise _refusal("V4-window", name, f"created at or before {int(now_s)}", str(header.created))
-    if header.expires < now_s:
-        raise _refusal("V4-window", name, f"expires at or after {int(now_s)}", str(header.expires))
-    if not 0 < header.expires - header.created <= policy.max_window_s:
-        got = str(header.expires - header.created)
-        raise _refusal("V4-window", name, f"a window of 1 to {policy.max_window_s} seconds", got)
-
-
-def _check_key(record: KeyRecord, header: SignatureHeader, now: datetime, name: str) -> None:
-    if record.status != SUBSCRIBED:
-        raise _refusal("V5-key", name, "a subscriber that is SUBSCRIBED", record.status)
-    if record.valid_from is not None and now < record.valid_from:
-        raise _refusal("V5-key", name, "a key that is valid now", f"from {timestamp_text(record.valid_from)}")
-    if record.valid_until is None:
-        return
-    if now >= record.valid_until:
-        raise _refusal("V5-key", name, "a key that is valid now", f"until {timestamp_text(record.valid_until)}")
-    if datetime.fromtimestamp(header.expires, UTC) > record.valid_until:
-        raise _refusal("V4-window", name, "expires within the key's validity", str(header.expires))
-
-
-def _check_signature(record: KeyRecord, header: SignatureHeader, digest: bytes, name: str) -> None:
-    for label in signing.LABELS:
-        signed = header.signature + signing.signing_string(header.created, header.expires, digest, label)
-        try:
-            crypto_sign_open(signed, record.signing_public_key)
-        except BadSignatureError:
-            continue
-        return
-    key = f"{record.subscriber_id}|{record.key_id}"
-    raise _refusal("V6-signature", name, f"a signature by {key} over these exact bytes", "another signature")
+# -- check 7 ----------------------------------------------------------------------------------------------------
 
 
 def _check_gateway(claims: Claims, records: Sequence[KeyRecord], policy: Policy, now: datetime) -> str | None:
@@ -346,19 +254,12 @@ def _check_gateway(claims: Claims, records: Sequence[KeyRecord], policy: Policy,
     try:
         gateway = authenticate(claims.gateway, claims.digest, records, policy, now, name)
         if gateway.role is not Role.BG:
-            raise _refusal("V7-gateway", name, "a subscriber of type BG", gateway.role)
+            raise refused("V7-gateway", name, "a subscriber of type BG", gateway.role)
         if not ACTIONS[claims.action].through_gateway:
-            raise _refusal("V7-gateway", name, "no gateway header on this action", "one")
+            raise refused("V7-gateway", name, "no gateway header on this action", "one")
     except NotAuthenticated as error:
         raise GatewayNotAuthenticated(error.sentence, error.diagnosis) from None
     return gateway.subscriber_id
-
-
-def _refusal(rule: str, name: str, expected: str, got: str) -> NotAuthenticated:
-    return NotAuthenticated(
-        f"The {name} header needs {expected}; it has {got[:200]}.",
-        Diagnosis(rule=rule, path=name, expected=expected, got=got[:200]),
-    )
 
 
 # -- checks 8 to 10 -----------------------------------------------------------------------------------------
@@ -399,20 +300,6 @@ def _check_action(claims: Claims, policy: Policy) -> None:
         raise _wrong_action("version", f"{policy.version_prefix}.x", context.version)
     if context.domain not in policy.domains:
         raise _wrong_action("domain", " or ".join(policy.domains), context.domain)
-
-
-def same_url(one: str, other: str) -> bool:
-    """Whether two URLs name the same endpoint: scheme and host in any case, default ports and a last slash aside."""
-    return _normal(one) == _normal(other)
-
-
-def _normal(url: str) -> tuple[str, ...]:
-    match = _URL.fullmatch(url)
-    if match is None:
-        return (url,)  # With userinfo, a query or a fragment, or no URL at all: it equals itself alone.
-    scheme, host, port, path = match.groups()
-    scheme = scheme.lower()
-    return (scheme, host.lower(), port or _DEFAULT_PORTS[scheme], path.removesuffix("/"))
 
 
 def _not_authorised(rule: str, path: str, expected: str, got: str) -> NotAuthorised:

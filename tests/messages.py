@@ -18,7 +18,8 @@ from protocol import signing
 from protocol.actions import ACTIONS, Role
 from protocol.context import Context, write_body
 from protocol.keys import KeyRecord, OwnKeys
-from protocol.verification import SUBSCRIBED, Verified, restore
+from protocol.policy import SUBSCRIBED
+from protocol.verification import Verified, restore
 
 BAP_ID, BPP_ID = "bap.test", "bpp.test"
 BAP_URL, BPP_URL = "http://127.0.0.1:4003/beckn", "http://127.0.0.1:4002/beckn"

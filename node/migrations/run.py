@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 HERE = Path(__file__).parent
 NODE_VERSIONS = HERE / "versions"
+
+# Alembic keeps what it is doing in module globals, and several participants may start at once in one process.
+_one_at_a_time = threading.Lock()
 
 
 def alembic_config(versions: Sequence[Path]) -> Config:
@@ -34,11 +38,19 @@ def _upgrade(connection: Connection, versions: Sequence[Path]) -> None:
 
 async def upgrade(url: str, versions: Sequence[Path]) -> None:
     """Run what has not been run yet. A newer database than this program knows is an error of Alembic's."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        await asyncio.to_thread(_upgrade_sqlite, parsed.database or "", versions)
-        return
-    engine = create_async_engine(parsed.set(drivername="postgresql+asyncpg"))
+    await asyncio.to_thread(_upgrade_alone, make_url(url), versions)
+
+
+def _upgrade_alone(url: URL, versions: Sequence[Path]) -> None:
+    with _one_at_a_time:
+        if url.get_backend_name() == "sqlite":
+            _upgrade_sqlite(url.database or "", versions)
+        else:
+            asyncio.run(_upgrade_postgres(url, versions))
+
+
+async def _upgrade_postgres(url: URL, versions: Sequence[Path]) -> None:
+    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"))
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade, versions)

@@ -1,0 +1,241 @@
+"""Orders: a storage contract as Beckn's Order, at any stage from ``select`` to the settled invoice (ENERGY 1.5).
+
+One order has one item (the battery, with the amount of energy as ``quantity.selected``) and one fulfillment (how it is
+dispatched, with the two windows as stops). What an action needs beyond these is the table `NEEDS`: the writer
+refuses to leave it out, and the schemas of ``schemas/battery-storage`` ask for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from energy.offers import (
+    Billing,
+    Cancellation,
+    ContractState,
+    DispatchMode,
+    Order,
+    OrderStatus,
+    StorageUse,
+)
+from energy.wire.v1.catalogs import (
+    FULFILLMENT_IDS,
+    read_cancellation_terms,
+    read_provider,
+    write_cancellation_terms,
+    write_provider,
+)
+from energy.wire.v1.cursor import Node
+from energy.wire.v1.errors import WireError
+from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
+from energy.wire.v1.progress import invoice_group, read_invoice, read_live, read_transferred_wh, write_state
+from energy.wire.v1.quotes import read_form, read_payment, read_quote, write_form, write_payment, write_quote
+from energy.wire.v1.stops import END, START, Stops, check_windows, read_stops, stop
+from energy.wire.v1.texts import moment_text
+
+_RUNNING = ("order_id", "status", "state", "quote", "payment")
+
+NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "select": (),
+        "on_select": ("quote",),
+        "init": ("billing",),
+        "on_init": ("quote", "payment"),
+        "confirm": ("quote", "billing", "payment"),
+        "on_confirm": _RUNNING,
+        "on_status": _RUNNING,
+        "on_update": _RUNNING,
+        "on_cancel": (*_RUNNING, "cancellation"),
+    }
+)
+"""What an action's order has to carry, besides provider, item, use and mode: members of `Order`."""
+
+_IDS_OF_MODES = {id_: mode for mode, id_ in FULFILLMENT_IDS.items()}
+
+
+def write_order(action: str, order: Order) -> dict[str, Any]:
+    """The message of an action that carries an order.
+
+    Raises:
+        ValueError: the action needs a member that the order lacks, or a value can not be written.
+    """
+    missing = [name for name in NEEDS[action] if getattr(order, name) is None]
+    if missing:
+        raise ValueError(f"{action} needs the order's {', '.join(missing)}")
+    wire = {
+        "id": order.order_id,
+        "status": None if order.status is None else order.status.value,
+        "provider": write_provider(order.provider),
+        "items": [_item(order)],
+        "fulfillments": [_fulfillment(action, order)],
+        "billing": None if order.billing is None else _billing(order.billing),
+        "quote": None if order.quote is None else write_quote(order.quote),
+        "payments": None if order.payment is None else [write_payment(order.payment)],
+        "xinput": None if order.form is None else write_form(order.form),
+        "cancellation_terms": None
+        if order.cancellation_terms is None
+        else write_cancellation_terms(order.cancellation_terms),
+        "cancellation": None if order.cancellation is None else _cancellation(order.cancellation),
+        "tags": None if order.invoice is None else [invoice_group(order.invoice)],
+        "created_at": None if order.created_at is None else moment_text(order.created_at),
+        "updated_at": None if order.updated_at is None else moment_text(order.updated_at),
+    }
+    return {"order": {name: value for name, value in wire.items() if value is not None}}
+
+
+def read_order(message: Node) -> Order:
+    """The order of a message. Which members an action needs is for the schema to say; here all may be absent but
+    provider, item, amount, windows and the way of dispatch.
+
+    Raises:
+        WireError: one of those is absent, or a member is unreadable or contradicts another.
+    """
+    order = message.need("order")
+    item, fulfillment = order.need("items").only(), order.need("fulfillments").only()
+    status = order.find("status")
+    stops = read_stops(fulfillment)
+    _check_one_currency(order)
+    return Order(
+        provider=read_provider(order.need("provider")),
+        item_id=item.need("id").text(),
+        use=_use(item, fulfillment, stops),
+        mode=_mode(fulfillment),
+        item_name=item.find_text("descriptor", "name"),
+        order_id=order.find_text("id"),
+        status=None if status is None else status.choice(OrderStatus),
+        **_terms(order),
+        **_course(order, fulfillment),
+        producer_meter_address=stops.producer_meter,
+        battery_meter_address=stops.battery_meter,
+    )
+
+
+def _item(order: Order) -> dict[str, Any]:
+    named = {} if order.item_name is None else {"descriptor": {"name": order.item_name}}
+    return {"id": order.item_id} | named | {"quantity": energy_quantity(SELECTED, order.use.energy_wh)}
+
+
+def _fulfillment(action: str, order: Order) -> dict[str, Any]:
+    use = order.use
+    check_windows(use.charge, use.giveback)
+    producer, battery = order.producer_meter_address, order.battery_meter_address
+    tracked = {"tracking": True} if action.startswith("on_") else {}
+    return (
+        {"id": FULFILLMENT_IDS[order.mode], "type": order.mode.value}
+        | tracked
+        | {
+            "stops": stop(START, use.charge, None if producer is None else {"address": producer})
+            + stop(END, use.giveback, None if battery is None else {"address": battery})
+        }
+        | write_state(order)
+    )
+
+
+def _billing(billing: Billing) -> dict[str, Any]:
+    wire = {
+        "name": billing.name,
+        "email": billing.email,
+        "phone": billing.phone,
+        "address": billing.address,
+        "tax_id": billing.tax_id,
+        "state": None if billing.state_code is None else {"code": billing.state_code},
+    }
+    return {name: value for name, value in wire.items() if value is not None}
+
+
+def _cancellation(cancellation: Cancellation) -> dict[str, Any]:
+    return {
+        "cancelled_by": "CONSUMER" if cancellation.by_consumer else "PROVIDER",
+        "reason": {"id": cancellation.reason_id, "descriptor": {"short_desc": cancellation.reason}},
+        "time": moment_text(cancellation.time),
+    }
+
+
+def _use(item: Node, fulfillment: Node, stops: Stops) -> StorageUse:
+    energy_wh = read_energy(item.need("quantity", SELECTED), least_wh=1)
+    if stops.charge is None or stops.giveback is None:
+        raise WireError(
+            f"{fulfillment.path}/stops",
+            "Add a start stop with the charge window and an end stop with the return window, as time.range.",
+            "stops of type start and end, each with time.range",
+            "no such stops",
+        )
+    return StorageUse(energy_wh, stops.charge, stops.giveback)
+
+
+def _mode(fulfillment: Node) -> DispatchMode:
+    """By the type, or by an id of ours where a request only refers to the catalog's fulfillment."""
+    id_ = fulfillment.find_text("id")
+    if id_ in _IDS_OF_MODES and fulfillment.find("type") is None:
+        return _IDS_OF_MODES[id_]
+    return fulfillment.need("type").choice(DispatchMode)
+
+
+def _terms(order: Node) -> dict[str, Any]:
+    """What was agreed: the members of `Order` from ``quote`` to ``cancellation_terms``."""
+    quote, billing, payments = order.find("quote"), order.find("billing"), order.find("payments")
+    form, terms = order.find("xinput"), order.find("cancellation_terms")
+    return {
+        "quote": None if quote is None else read_quote(quote),
+        "billing": None if billing is None else _read_billing(billing),
+        "payment": None if payments is None else read_payment(payments.only()),
+        "form": None if form is None else read_form(form),
+        "cancellation_terms": None if terms is None else read_cancellation_terms(terms),
+    }
+
+
+def _course(order: Node, fulfillment: Node) -> dict[str, Any]:
+    """What came of it: the members of `Order` that tell how the contract goes."""
+    state, cancellation = fulfillment.find("state", "descriptor", "code"), order.find("cancellation")
+    return {
+        "state": None if state is None else state.choice(ContractState),
+        "state_updated_at": fulfillment.find_moment("state", "updated_at"),
+        "cancellation": None if cancellation is None else _read_cancellation(cancellation),
+        "live": read_live(fulfillment),
+        "transferred_wh": read_transferred_wh(fulfillment),
+        "invoice": read_invoice(order, fulfillment),
+        "created_at": order.find_moment("created_at"),
+        "updated_at": order.find_moment("updated_at"),
+    }
+
+
+def _check_one_currency(order: Node) -> None:
+    quoted, payments = order.find("quote", "price", "currency"), order.find("payments")
+    if quoted is None or payments is None:
+        return
+    paid = payments.only().need("params", "currency")
+    if paid.text() != quoted.text():
+        sentence = f"The payment's currency differs from the quote's, at {quoted.path}."
+        raise WireError(paid.path, sentence, quoted.text(), paid.text())
+
+
+def _read_billing(billing: Node) -> Billing:
+    return Billing(
+        name=billing.need("name").text(),
+        email=billing.find_text("email"),
+        phone=billing.find_text("phone"),
+        address=billing.find_text("address"),
+        tax_id=billing.find_text("tax_id"),
+        state_code=billing.find_text("state", "code"),
+    )
+
+
+def _read_cancellation(cancellation: Node) -> Cancellation:
+    by, reason = cancellation.need("cancelled_by"), cancellation.need("reason")
+    if by.text() not in ("CONSUMER", "PROVIDER"):
+        raise WireError(by.path, "CONSUMER or PROVIDER cancels.", "CONSUMER or PROVIDER", by.text())
+    return Cancellation(
+        by_consumer=by.text() == "CONSUMER",
+        reason_id=reason.need("id").text(),
+        reason=described(reason.find("descriptor")),
+        time=cancellation.need("time").moment(),
+    )
+
+
+def described(descriptor: Node | None) -> str:
+    """What a descriptor says in words: its short description, else its name, else its code; "" for none."""
+    if descriptor is None:
+        return ""
+    return next((words for name in ("short_desc", "name", "code") if (words := descriptor.find_text(name))), "")

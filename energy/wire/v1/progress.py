@@ -1,0 +1,151 @@
+"""How a contract goes on: state, live values and invoice, all at its one fulfillment (ENERGY 1.5).
+
+Beckn's Tracking has no tags, so live values travel in ``fulfillments[0].tags``, group ``storage-telemetry``. While
+energy moves, the state's name is the sentence "200 out of 300 kWH transferred", which older platforms parse.
+Facts are not clamped: what is stored or lost may come out below zero by measuring errors; registers do not. The
+invoice is a media file of the state; its number, digest and due date are the order's tag group ``invoice``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from energy.offers import ContractState, InvoiceReference, LiveState, Order, Quality
+from energy.wire.v1.cursor import Node
+from energy.wire.v1.measures import read_kilo, read_share, read_signed_kilo
+from energy.wire.v1.tags import find_tags, need_tags, tag_group
+from energy.wire.v1.texts import kilo_text, moment_text, percent_text, whole_of
+
+TELEMETRY = "storage-telemetry"
+PROGRESS = "storage-progress"
+TRANSFERRED = "transferred-kwh"
+_INVOICE = "invoice"
+_SOC_STEP = Decimal("0.000001")  # No battery knows its state of charge better; a quotient has digits without end.
+_STATE_NAMES = {
+    ContractState.QUOTED: "Quote given",
+    ContractState.INITIATED: "Terms given, waiting for the confirmation",
+    ContractState.CONFIRMED: "Contract confirmed",
+    ContractState.NOT_STARTED: "No energy has moved yet",
+    ContractState.IN_PROGRESS: "Energy is being stored",
+    ContractState.UPDATED: "Contract changed",
+    ContractState.CANCELLED: "Contract cancelled",
+    ContractState.HOLDING: "Energy is in store",
+    ContractState.RETURNING: "Energy is being returned",
+    ContractState.COMPLETED: "Energy has been returned",
+    ContractState.SETTLED: "Metered, billed and closed",
+    ContractState.FAILED: "Contract failed",
+}
+
+
+def write_state(order: Order) -> dict[str, Any]:
+    """The members of the fulfillment that tell how the contract goes on: ``state`` and ``tags``.
+
+    Raises:
+        ValueError: an invoice or a time of the state, but no state.
+    """
+    members: dict[str, Any] = {}
+    if order.state is not None:
+        members["state"] = _state(order, order.state)
+    elif order.invoice is not None or order.state_updated_at is not None:
+        raise ValueError("an invoice and a time of the state need a state")
+    tags = []
+    if order.live is not None:
+        tags.append(_telemetry(order.live))
+    if order.transferred_wh is not None:
+        tags.append(tag_group(PROGRESS, [(TRANSFERRED, kilo_text(order.transferred_wh))]))
+    return members | ({"tags": tags} if tags else {})
+
+
+def invoice_group(invoice: InvoiceReference) -> dict[str, Any]:
+    """What vouches for the invoice document, as a tag group of the order."""
+    return tag_group(
+        _INVOICE,
+        (
+            ("number", invoice.number),
+            ("digest-sha256", invoice.digest_sha256),
+            ("due-at", moment_text(invoice.due_at)),
+        ),
+    )
+
+
+def read_live(fulfillment: Node) -> LiveState | None:
+    """The live values, where the message has them."""
+    tags = find_tags(fulfillment, TELEMETRY)
+    if tags is None:
+        return None
+    soc, stored = tags.find("soc-percent"), tags.find("soc-kwh")
+    return LiveState(
+        measured_at=tags.need("measured-at").moment(),
+        soc=None if soc is None else read_share(soc),
+        stored_wh=None if stored is None else read_signed_kilo(stored),
+        power_w=read_signed_kilo(tags.need("power-kw")),
+        energy_in_wh=read_kilo(tags.need("energy-in-kwh")),
+        energy_out_wh=read_kilo(tags.need("energy-out-kwh")),
+        stored_for_order_wh=read_signed_kilo(tags.need("stored-for-order-kwh")),
+        losses_wh=read_signed_kilo(tags.need("losses-kwh")),
+        quality=tags.need("quality").choice(Quality),
+        age_s=tags.need("data-age-s").parsed(whole_of, "a whole number of seconds"),
+    )
+
+
+def read_transferred_wh(fulfillment: Node) -> int | None:
+    """The energy said to have moved, where that is all that is told."""
+    tags = find_tags(fulfillment, PROGRESS)
+    return None if tags is None else read_kilo(tags.need(TRANSFERRED))
+
+
+def read_invoice(order: Node, fulfillment: Node) -> InvoiceReference | None:
+    """The reference to the invoice, where the state has its file.
+
+    Raises:
+        WireError: a file without the order's tag group ``invoice``.
+    """
+    media = fulfillment.find("state", "descriptor", "media")
+    if media is None:
+        return None
+    file, tags = media.only(), need_tags(order, _INVOICE)
+    return InvoiceReference(
+        number=tags.need("number").text(),
+        url=file.need("url").text(),
+        media_type=file.need("mimetype").text(),
+        digest_sha256=tags.need("digest-sha256").text(),
+        due_at=tags.need("due-at").moment(),
+    )
+
+
+def _state(order: Order, state: ContractState) -> dict[str, Any]:
+    descriptor: dict[str, Any] = {"code": state.value, "name": _state_name(order, state)}
+    if order.invoice is not None:
+        descriptor["media"] = [{"mimetype": order.invoice.media_type, "url": order.invoice.url}]
+    wire: dict[str, Any] = {"descriptor": descriptor}
+    if order.state_updated_at is not None:
+        wire["updated_at"] = moment_text(order.state_updated_at)
+    return wire
+
+
+def _state_name(order: Order, state: ContractState) -> str:
+    moved_wh = order.transferred_wh if order.live is None else order.live.energy_in_wh
+    if state is ContractState.IN_PROGRESS and moved_wh is not None:
+        return f"{kilo_text(moved_wh)} out of {kilo_text(order.use.energy_wh)} kWH transferred"
+    return _STATE_NAMES[state]
+
+
+def _telemetry(live: LiveState) -> dict[str, Any]:
+    if min(live.energy_in_wh, live.energy_out_wh, live.age_s) < 0:
+        raise ValueError("energy in, energy out and the age of a live value are not negative")
+    return tag_group(
+        TELEMETRY,
+        (
+            ("soc-percent", None if live.soc is None else percent_text(live.soc.quantize(_SOC_STEP))),
+            ("soc-kwh", None if live.stored_wh is None else kilo_text(live.stored_wh)),
+            ("power-kw", kilo_text(live.power_w)),
+            ("energy-in-kwh", kilo_text(live.energy_in_wh)),
+            ("energy-out-kwh", kilo_text(live.energy_out_wh)),
+            ("stored-for-order-kwh", kilo_text(live.stored_for_order_wh)),
+            ("losses-kwh", kilo_text(live.losses_wh)),
+            ("measured-at", moment_text(live.measured_at)),
+            ("quality", live.quality.value),
+            ("data-age-s", str(live.age_s)),
+        ),
+    )

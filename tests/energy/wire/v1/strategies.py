@@ -1,0 +1,270 @@
+"""Every object of the trade that has a wire form, as hypothesis makes them: to the millisecond, in whole units."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from energy import offers
+from energy.intervals import SLOT_S, Interval
+from energy.quantities import Money, total
+from energy.tariffs import TAX_TITLES, Line, LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
+from energy.wire.v1.orders import NEEDS
+from energy.wire.v1.small_messages import RATING_CATEGORIES
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+CURRENCIES = ("INR", "EUR", "JPY", "KWD")
+
+names = st.text(min_size=1, max_size=12)
+ids = st.text(alphabet="abcxyz0189-_.:/", min_size=1, max_size=16)
+uuids = st.uuids(version=4).map(str)
+urls = st.text(alphabet="abcxyz0189-/", max_size=16).map(lambda path: f"https://bpp.example/{path}")
+emails = st.sampled_from(["desk@example.org", "a.b+c@energy.example.in"])
+meters = ids.map(lambda id_: f"der://meter/{id_}")
+moments = st.integers(0, 10**11).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
+energies_wh = st.integers(1, 10**12)
+free_wh = st.integers(0, 10**12)
+powers_w = st.integers(0, 10**9)
+shares = st.integers(0, 10**6).map(lambda parts: Decimal(parts).scaleb(-6))
+rates = st.integers(-(10**9), 10**9).map(lambda parts: Decimal(parts).scaleb(-4))
+counted = st.integers(0, 10**12).map(lambda parts: Decimal(parts).scaleb(-6))
+places = st.builds(
+    offers.Place,
+    st.integers(-90 * 10**6, 90 * 10**6).map(lambda degrees: Decimal(degrees).scaleb(-6)),
+    st.integers(-180 * 10**6, 180 * 10**6).map(lambda degrees: Decimal(degrees).scaleb(-6)),
+)
+modes = st.sampled_from(offers.DispatchMode)
+providers = st.builds(offers.Provider, ids, st.text(max_size=12))
+cancellation_terms = st.builds(offers.CancellationTerms, shares)
+
+
+@st.composite
+def windows(draw: Any, earliest: datetime = EPOCH) -> Interval:
+    """A window on quarters of an hour that starts at or after ``earliest``, itself on one."""
+    start = earliest + draw(st.integers(0, 500)) * timedelta(seconds=SLOT_S)
+    return Interval(start, start + draw(st.integers(1, 500)) * timedelta(seconds=SLOT_S))
+
+
+@st.composite
+def uses(draw: Any) -> offers.StorageUse:
+    charge = draw(windows())
+    return offers.StorageUse(draw(energies_wh), charge, draw(windows(charge.end)))
+
+
+@st.composite
+def searches(draw: Any) -> offers.SearchIntent:
+    use = draw(uses())
+    near = draw(st.none() | places)
+    optional = {
+        "mode": modes,
+        "min_power_w": powers_w,
+        "max_price": rates,
+        "min_efficiency": shares,
+        "provider_id": ids,
+        "item_id": ids,
+        "meter_address": meters,
+    }
+    return offers.SearchIntent(
+        energy_wh=use.energy_wh,
+        charge=draw(st.sampled_from([None, use.charge])),
+        giveback=draw(st.sampled_from([None, use.giveback])),
+        near=near,
+        radius_m=None if near is None else draw(st.none() | st.integers(0, 10**7)),
+        **{name: draw(st.none() | strategy) for name, strategy in optional.items()},
+    )
+
+
+tariffs = st.builds(
+    Tariff,
+    ids,
+    st.sampled_from(CURRENCIES),
+    st.lists(st.builds(Rate, st.sampled_from(RateUnit), rates), min_size=1, max_size=3).map(tuple),
+    st.builds(
+        TaxClass,
+        ids,
+        st.lists(st.builds(TaxPart, st.sampled_from(sorted(TAX_TITLES)), shares), max_size=3).map(tuple),
+    ),
+)
+specifications = st.builds(
+    offers.BatterySpecification,
+    energy_nominal_wh=energies_wh,
+    usable_energy_wh=free_wh,
+    charge_power_w=powers_w,
+    discharge_power_w=powers_w,
+    efficiency_charge=shares,
+    efficiency_discharge=shares,
+    standing_loss_per_day=shares,
+    chemistry=names,
+    soh=shares,
+)
+
+
+@st.composite
+def profiles(draw: Any) -> tuple[offers.FreeSlot, ...]:
+    """Slots that touch or leave gaps, in runs of equal ones or all different, with a change of length now and then."""
+    start, slots = draw(windows()).start, []
+    for _ in range(draw(st.integers(0, 3))):
+        step = timedelta(seconds=draw(st.sampled_from([300, 900])))
+        free = (draw(st.integers(0, 2)) * 1000, draw(powers_w), draw(powers_w))
+        for _ in range(draw(st.integers(1, 4))):
+            slots.append(offers.FreeSlot(Interval(start, start + step), *free))
+            start += step
+        start += draw(st.sampled_from([timedelta(0), timedelta(hours=1)]))
+    return tuple(slots)
+
+
+def offers_of(provider: offers.Provider) -> st.SearchStrategy[offers.Offer]:
+    return st.builds(
+        offers.Offer,
+        provider=st.just(provider),
+        item_id=ids,
+        name=names,
+        place=places,
+        meter_address=meters,
+        modes=st.lists(modes, min_size=1, max_size=2, unique=True).map(tuple),
+        tariff=tariffs,
+        specification=specifications,
+        free_energy_wh=free_wh,
+        min_energy_wh=free_wh,
+        cancellation=cancellation_terms,
+        window=st.none() | windows(),
+        profile=profiles(),
+        rating=st.none() | st.integers(100, 500).map(lambda parts: Decimal(parts).scaleb(-2)),
+    )
+
+
+@st.composite
+def catalogs(draw: Any) -> offers.Catalog:
+    provider = draw(providers)
+    listed = draw(st.lists(offers_of(provider), max_size=3))
+    return offers.Catalog(provider, tuple(listed), draw(st.none() | moments))
+
+
+def moneys(currency: str) -> st.SearchStrategy[Money]:
+    return st.builds(Money, st.integers(-(10**12), 10**12), st.just(currency))
+
+
+@st.composite
+def lines(draw: Any, currency: str) -> Line:
+    title, amount = draw(st.sampled_from(LineTitle)), draw(moneys(currency))
+    kind = draw(st.sampled_from(["bare", "counted", "priced", "rate only", "percent"]))
+    unit = draw(st.sampled_from(["kWh", "kWh-month", "kW-month"]))
+    match kind:
+        case "counted":
+            return Line(title, amount, draw(counted), unit)
+        case "priced":
+            return Line(title, amount, draw(counted), unit, draw(rates))
+        case "rate only":
+            return Line(title, amount, rate=draw(rates))
+        case "percent":
+            return Line(title, amount, draw(moneys(currency)).decimal, "%", draw(shares))
+    return Line(title, amount)
+
+
+@st.composite
+def quotes(draw: Any, currency: str) -> offers.Quote:
+    listed = tuple(draw(st.lists(lines(currency), min_size=1, max_size=4)))
+    amount = total([line.amount for line in listed], currency)
+    return offers.Quote(draw(uuids), listed, amount, draw(st.integers(0, 10**6)))
+
+
+def payments(currency: str) -> st.SearchStrategy[offers.Payment]:
+    return st.builds(
+        offers.Payment,
+        st.sampled_from(offers.PaymentType),
+        moneys(currency),
+        st.booleans(),
+        st.none() | ids,
+        st.none() | urls,
+        st.none() | names,
+    )
+
+
+billings = st.builds(
+    offers.Billing,
+    names,
+    st.none() | emails,
+    *(st.none() | names for _ in ("phone", "address", "tax_id", "state_code")),
+)
+forms = st.builds(offers.ConsentForm, st.none() | urls, st.none() | uuids, st.booleans())
+cancellations = st.builds(offers.Cancellation, st.booleans(), ids, st.text(max_size=12), moments)
+signed_wh = st.integers(-(10**9), 10**9)
+live_states = st.builds(
+    offers.LiveState,
+    measured_at=moments,
+    soc=st.none() | shares,
+    stored_wh=st.none() | signed_wh,
+    power_w=signed_wh,
+    energy_in_wh=free_wh,
+    energy_out_wh=free_wh,
+    stored_for_order_wh=signed_wh,
+    losses_wh=signed_wh,
+    quality=st.sampled_from(offers.Quality),
+    age_s=st.integers(0, 10**6),
+)
+invoices = st.builds(
+    offers.InvoiceReference,
+    ids,
+    urls,
+    st.sampled_from(["application/json", "application/pdf"]),
+    st.binary(min_size=32, max_size=32).map(bytes.hex),
+    moments,
+)
+
+
+@st.composite
+def orders(draw: Any, action: str) -> offers.Order:
+    """An order that has at least what the action needs."""
+    currency = draw(st.sampled_from(CURRENCIES))
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "item_name": names,
+        "order_id": ids,
+        "status": st.sampled_from(offers.OrderStatus),
+        "state": st.sampled_from(offers.ContractState),
+        "state_updated_at": moments,
+        "quote": quotes(currency),
+        "billing": billings,
+        "payment": payments(currency),
+        "form": forms,
+        "cancellation_terms": cancellation_terms,
+        "cancellation": cancellations,
+        "live": live_states,
+        "invoice": invoices,
+        "created_at": moments,
+        "updated_at": moments,
+        "producer_meter_address": meters,
+        "battery_meter_address": meters,
+        "transferred_wh": free_wh,
+    }
+    given = {name for name in optional if name in NEEDS[action] or draw(st.booleans())}
+    if given & {"state_updated_at", "invoice"}:
+        given.add("state")
+    values = {name: draw(optional[name]) for name in optional if name in given}
+    return offers.Order(draw(providers), draw(ids), draw(uses()), draw(modes), **values)
+
+
+OTHERS: dict[str, st.SearchStrategy[Any]] = {
+    "search": searches(),
+    "on_search": catalogs(),
+    "status": st.builds(offers.StatusRequest, ids),
+    "track": st.builds(offers.TrackRequest, ids, st.none() | urls),
+    "on_track": st.builds(offers.Tracking, ids, urls, st.booleans()),
+    "update": st.builds(offers.UpdateRequest, ids, st.just("items"), energies_wh, st.none() | ids)
+    | st.builds(offers.UpdateRequest, ids, st.just("billing"), st.none(), st.none() | ids),
+    "cancel": st.builds(offers.CancelRequest, ids, ids, st.text(max_size=12)),
+    "rating": st.builds(offers.RatingRequest, st.sampled_from(RATING_CATEGORIES), ids, shares),
+    "on_rating": st.builds(offers.FeedbackForm, st.none() | urls),
+    "support": st.builds(offers.SupportRequest, ids),
+    "on_support": st.builds(offers.SupportContact, ids, names | st.just(""), emails | st.just(""), urls | st.just("")),
+}
+
+
+def contents(action: str) -> st.SearchStrategy[Any]:
+    """What the action can carry."""
+    return orders(action) if action in NEEDS else OTHERS[action]
+
+
+ACTIONS = (*OTHERS, *NEEDS)

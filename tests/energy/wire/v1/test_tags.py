@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from energy.wire.v1.cursor import Node
+from energy.wire.v1.errors import WireError
+from energy.wire.v1.tags import find_tags, need_tags, tag_group
+
+
+def owner(*groups: dict[str, Any]) -> Node:
+    return Node({"tags": list(groups)}, "/o")
+
+
+def test_a_group_is_written_with_the_tags_that_have_a_value() -> None:
+    assert tag_group("soc", [("percent", "50"), ("kwh", None)], display=False) == {
+        "descriptor": {"code": "soc"},
+        "display": False,
+        "list": [{"descriptor": {"code": "percent"}, "value": "50"}],
+    }
+
+
+def test_tags_are_found_by_code_and_repeat_in_order() -> None:
+    tags = need_tags(owner(tag_group("other", []), tag_group("t", [("a", "1"), ("b", "x"), ("a", "2")])), "t")
+    assert [node.text() for node in tags.all("a")] == ["1", "2"]
+    assert tags.need("b").path == "/o/tags/1/list/1/value"
+    assert tags.find("c") is None
+
+
+@pytest.mark.parametrize("value", [Node({}, "/o"), owner(), owner({"descriptor": {"name": "Awards"}, "list": []})])
+def test_an_absent_group_is_none_or_missed(value: Node) -> None:
+    assert find_tags(value, "t") is None
+    with pytest.raises(WireError) as raised:
+        need_tags(value, "t")
+    assert raised.value.path == "/o/tags"
+
+
+def test_tags_without_a_code_are_passed_over() -> None:
+    group = {"descriptor": {"code": "t"}, "list": [{"descriptor": {"name": "Power"}, "value": "lots"}]}
+    tags = find_tags(owner(group), "t")
+    assert tags is not None
+    assert tags.values == ()
+
+
+def test_a_tag_or_group_that_must_stand_once_is_refused_twice() -> None:
+    twice = tag_group("t", [("a", "1"), ("a", "2")])
+    with pytest.raises(WireError, match="may stand once"):
+        need_tags(owner(twice), "t").find("a")
+    with pytest.raises(WireError, match="may stand once"):
+        find_tags(owner(twice, twice), "t")
+
+
+def test_a_needed_tag_is_missed_by_its_code() -> None:
+    with pytest.raises(WireError) as raised:
+        need_tags(owner(tag_group("t", [])), "t").need("a")
+    assert raised.value.expected == "a"
