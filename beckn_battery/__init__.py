@@ -1,0 +1,1 @@
+"""The command ``beckn-battery``. Nobody imports this package."""

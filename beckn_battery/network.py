@@ -1,0 +1,101 @@
+"""A whole network in one process: registry, gateway, battery operator, producer, and the simulated equipment.
+
+Each server has its own port, data folder and database, and they meet on the wire only; one process is a matter of
+convenience. ``up`` runs it for as long as you like, ``demo`` for one story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bap.app import Bap
+from bap.settings import BapSettings
+from beckn_battery.configuration import LocalNetwork, write_settings
+from beckn_battery.running import Server
+from bpp.app import Bpp
+from bpp.settings import BppSettings
+from node.clocks import wall_clock
+from node.participant import Participant
+from node.settings import NodeSettings, load
+from protocol.errors import SettingsWrong
+from registry.app import Registry
+from registry.gateway import Gateway
+from registry.settings import RegistryServerSettings
+from simulator.operator import Operator
+
+READY_WITHIN_S = 30
+
+
+class SimulatedFleet:
+    """The simulated operator as a server: `start` returns when its batteries are on offer."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Run the fleet; a refusal by the BPP is raised here."""
+        self._task = asyncio.create_task(self._operator.run(self._stop))
+        began = asyncio.create_task(self._operator.began.wait())
+        await asyncio.wait({self._task, began}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        began.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Let the fleet hand over its last samples, then end."""
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+
+
+class Network:
+    """The four servers and the simulator; `start` returns when the network can trade."""
+
+    def __init__(self, local: LocalNetwork) -> None:
+        write_settings(local, wall_clock())
+        self.local = local
+        self.registry = Registry(load(local.file("registry"), RegistryServerSettings))
+        self.gateway = Gateway(load(local.file("gateway"), NodeSettings))
+        self.bpp = Bpp(load(local.file("bpp"), BppSettings))
+        self.bap = Bap(load(local.file("bap"), BapSettings))
+        bpp_url = f"http://{local.host}:{local.bpp_port}"
+        operator = Operator(bpp_url, self.bpp.participant.token, seed=local.seed, count=local.batteries)
+        self.fleet = SimulatedFleet(operator)
+        self._running: list[Server] = []
+
+    @property
+    def participants(self) -> dict[str, Participant]:
+        """The signing participants by role."""
+        return {
+            "gateway": self.gateway.participant,
+            "bpp": self.bpp.participant,
+            "bap": self.bap.participant,
+        }
+
+    async def start(self) -> None:
+        """Start everything and wait until all are subscribed and the fleet is on offer.
+
+        Raises:
+            SettingsWrong: a port is taken, or the network did not come up in time.
+        """
+        try:
+            for server in (self.registry, self.gateway, self.bpp, self.bap):
+                await server.start()
+                self._running.append(server)
+            joined = [one.subscription.subscribed.wait() for one in self.participants.values()]
+            await asyncio.wait_for(asyncio.gather(*joined), READY_WITHIN_S)
+            await self.fleet.start()
+            self._running.append(self.fleet)
+        except TimeoutError:
+            await self.stop()
+            raise SettingsWrong(f"the participants were not subscribed within {READY_WITHIN_S} s") from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything, in the opposite order."""
+        while self._running:
+            await self._running.pop().stop()

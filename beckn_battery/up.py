@@ -1,0 +1,63 @@
+"""``beckn-battery up``: a network that runs until Ctrl-C or SIGTERM and finds its state again."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from beckn_battery.configuration import ROLES, LocalNetwork
+from beckn_battery.network import Network
+from beckn_battery.running import run, serve_until_stopped
+from node.auth import TOKEN_FILE
+from node.observability import log_to
+
+LOG_FILE = "network.log"
+
+
+def run_up(local: LocalNetwork) -> int:
+    """Run it; the exit code.
+
+    Raises:
+        SettingsWrong: a folder, port or key can not be used.
+    """
+    console = Console()
+    network = Network(local)
+    with (local.data_dir / LOG_FILE).open("a", encoding="utf-8") as log:
+        log_to(log, logging.INFO)
+
+        async def started() -> None:
+            _print(console, network)
+
+        code = run(serve_until_stopped([network], started))
+    console.print("stopped")
+    return code
+
+
+def _print(console: Console, network: Network) -> None:
+    local = network.local
+    table = Table(title="beckn-battery network", title_justify="left", box=None, header_style="bold")
+    for heading in ("role", "address", "API token in"):
+        table.add_column(heading, overflow="fold")
+    for role in ROLES:
+        token = "" if role in {"registry", "gateway"} else str(_token_file(local, role))
+        table.add_row(role, local.url(role), token)
+    console.print(table)
+    console.print(f"Producer's page: {console_url(network)}", soft_wrap=True)
+    console.print(
+        f"{local.batteries} simulated batteries; one second is {local.speed} s of trade time. "
+        f"Log: {local.data_dir / LOG_FILE}. Stop with Ctrl-C.",
+        soft_wrap=True,
+    )
+
+
+def _token_file(local: LocalNetwork, role: str) -> Path:
+    return local.data_dir / role / TOKEN_FILE
+
+
+def console_url(network: Network) -> str:
+    """The page's address with its token; the page moves the token into a cookie."""
+    local = network.local
+    return f"http://{local.host}:{local.bap_port}/console?token={network.bap.participant.token}"
