@@ -42,15 +42,16 @@ def run_demo(*, as_json: bool, seed: int) -> int:
 
 
 async def _demo(folder: Path, console: Console, *, as_json: bool, seed: int) -> int:
-    ports = free_ports(4)
-    network = Network(LocalNetwork(folder, *ports, seed=seed, speed=SPEED))
+    registry_port, gateway_port, bpp_port, bap_port = free_ports(4)
+    local = LocalNetwork(folder, registry_port, gateway_port, bpp_port, bap_port, seed=seed, speed=SPEED)
+    network = Network(local)
     screen = Screen(console)
     quiet = as_json
     journal = Journal(network.participants, _nothing if quiet else screen.message)
     story, failure = None, None
     await network.start()
     try:
-        url = f"http://{network.local.host}:{network.local.bap_port}"
+        url = f"http://{local.host}:{local.bap_port}"
         async with AsyncBapClient(url, network.bap.participant.token) as client:
             story = await tell(client, _nothing if quiet else screen.step, asyncio.sleep)
     except (StoryFailed, ApiError, httpx.HTTPError) as error:

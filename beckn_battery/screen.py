@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -46,6 +47,7 @@ class Screen:
             "quote": self._quote,
             "contract": self._contract,
             "live": self._live,
+            "cancelled": self._cancelled,
             "invoice": self._invoice,
         }.get(name)
         if shown is not None:
@@ -79,12 +81,19 @@ class Screen:
 
     def _quote(self, story: Story) -> None:
         quote = story.contract["quote"]
-        total = quote["total"]
-        self._print(_lines_table("Quote", quote["lines"], f"{total['amount']} {total['currency']}"))
+        if quote is not None:
+            total = quote["total"]
+            self._print(_lines_table("Quote", quote["lines"], f"{total['amount']} {total['currency']}"))
 
     def _contract(self, story: Story) -> None:
         contract = story.contract
         self._print(f"[bold]Contract {contract['order_id']} is {contract['status']}[/]: {contract['item_name']}")
+
+    def _cancelled(self, story: Story) -> None:
+        second = story.second
+        if second["quote"] is not None:
+            fee = second["quote"]["total"]
+            self._print(f"A second contract was changed, then {second['status']} for {fee['amount']} {fee['currency']}")
 
     def _live(self, story: Story) -> None:
         contract, live = story.contract, story.contract["live"]
@@ -100,7 +109,7 @@ class Screen:
             f"out {live['energy_out_wh'] / 1_000:.1f} kWh  {live['power_w'] / 1_000:+.1f} kW"
         )
         done = live["energy_in_wh"] - live["energy_out_wh"]
-        state = STATES.get(contract["state"], contract["state"])
+        state = STATES.get(contract["state"] or "", "")
         self._progress.update(self._bar, completed=max(done, 0), description=state, figures=figures)
 
     def _invoice(self, story: Story) -> None:
@@ -116,7 +125,7 @@ class Screen:
         self._print(f"The producer's own check of the bill: {'; '.join(differences)}.")
 
 
-def _lines_table(title: str, lines: list[dict[str, Any]], total: str) -> Table:
+def _lines_table(title: str, lines: Sequence[Mapping[str, Any]], total: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("line")
     table.add_column("reckoned", justify="right")
@@ -128,7 +137,7 @@ def _lines_table(title: str, lines: list[dict[str, Any]], total: str) -> Table:
     return table
 
 
-def _reckoning(line: dict[str, Any]) -> str:
+def _reckoning(line: Mapping[str, Any]) -> str:
     if line.get("quantity") is None or line.get("rate") is None:
         return ""
     if line["unit"] == "%":

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from aiohttp import web
 
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.reader import read_tolerantly
+from energy.wire.v1.reader import read, read_tolerantly
 from node.answers import ack, nack
 from node.clocks import Clocks
 from node.inbox import Inbox
@@ -180,8 +180,12 @@ class BecknServer:
         is_callback = ACTIONS[verified.action].is_callback
         if (closed and not is_callback) or (is_callback and verified.error is not None):
             return
+        tolerances: tuple[str, ...] = ()
         try:
-            _, tolerances = read_tolerantly(verified.action, verified.message)
+            if closed:
+                read(verified.action, verified.message, strict=True)
+            else:
+                _, tolerances = read_tolerantly(verified.action, verified.message)
         except WireError as error:
             raise NotValid(error.sentence, Diagnosis("V14-storage", error.path, error.expected, error.got)) from None
         for rule in tolerances:

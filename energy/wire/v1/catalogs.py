@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from energy.offers import BatterySpecification, CancellationTerms, Catalog, DispatchMode, Offer, Place, Provider
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import energy_quantity, price_of_rate, read_energy, read_kilo, read_share
 from energy.wire.v1.profiles import profile_group, read_profile
@@ -175,8 +175,7 @@ def _offer(item: Node, provider: Provider, locations: dict[str, Node], fulfillme
         _referred(id_, fulfillments, "fulfillments").need("type").choice(DispatchMode)
         for id_ in item.need("fulfillment_ids").items()
     )
-    quantity, window, rating = item.need("quantity"), item.find("time"), item.find("rating")
-    minimum = quantity.find("minimum")
+    quantity = item.need("quantity")
     return Offer(
         provider=provider,
         item_id=item.need("id").text(),
@@ -187,11 +186,11 @@ def _offer(item: Node, provider: Provider, locations: dict[str, Node], fulfillme
         tariff=read_tariff(item),
         specification=_read_specification(item),
         free_energy_wh=read_energy(quantity.need("available")),
-        min_energy_wh=0 if minimum is None else read_energy(minimum),
+        min_energy_wh=if_given(read_energy, quantity.find("minimum")) or 0,
         cancellation=read_cancellation_terms(item.need("cancellation_terms")),
-        window=None if window is None else window.interval(),
+        window=if_given(Node.interval, item.find("time")),
         profile=read_profile(item),
-        rating=None if rating is None else rating.decimal(),
+        rating=if_given(Node.decimal, item.find("rating")),
     )
 
 

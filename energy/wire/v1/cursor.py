@@ -19,8 +19,14 @@ from energy.wire.v1.errors import WireError
 from energy.wire.v1.texts import moment_of
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Given = TypeVar("_Given")
 _Value = TypeVar("_Value")
 _KINDS = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def if_given(make: Callable[[_Given], _Value], value: _Given | None) -> _Value | None:
+    """What ``make`` makes of a value, and None of None."""
+    return None if value is None else make(value)
 
 
 class Node:

@@ -18,6 +18,8 @@ from energy.offers import (
     DispatchMode,
     Order,
     OrderStatus,
+    Payment,
+    Quote,
     StorageUse,
 )
 from energy.wire.v1.catalogs import (
@@ -27,7 +29,7 @@ from energy.wire.v1.catalogs import (
     write_cancellation_terms,
     write_provider,
 )
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
 from energy.wire.v1.progress import invoice_group, read_invoice, read_live, read_transferred_wh, write_state
@@ -66,21 +68,19 @@ def write_order(action: str, order: Order) -> dict[str, Any]:
         raise ValueError(f"{action} needs the order's {', '.join(missing)}")
     wire = {
         "id": order.order_id,
-        "status": None if order.status is None else order.status.value,
+        "status": if_given(str, order.status),
         "provider": write_provider(order.provider),
         "items": [_item(order)],
         "fulfillments": [_fulfillment(action, order)],
-        "billing": None if order.billing is None else _billing(order.billing),
-        "quote": None if order.quote is None else write_quote(order.quote),
-        "payments": None if order.payment is None else [write_payment(order.payment)],
-        "xinput": None if order.form is None else write_form(order.form),
-        "cancellation_terms": None
-        if order.cancellation_terms is None
-        else write_cancellation_terms(order.cancellation_terms),
-        "cancellation": None if order.cancellation is None else _cancellation(order.cancellation),
-        "tags": None if order.invoice is None else [invoice_group(order.invoice)],
-        "created_at": None if order.created_at is None else moment_text(order.created_at),
-        "updated_at": None if order.updated_at is None else moment_text(order.updated_at),
+        "billing": if_given(_billing, order.billing),
+        "quote": if_given(write_quote, order.quote),
+        "payments": if_given(lambda payment: [write_payment(payment)], order.payment),
+        "xinput": if_given(write_form, order.form),
+        "cancellation_terms": if_given(write_cancellation_terms, order.cancellation_terms),
+        "cancellation": if_given(_cancellation, order.cancellation),
+        "tags": if_given(lambda invoice: [invoice_group(invoice)], order.invoice),
+        "created_at": if_given(moment_text, order.created_at),
+        "updated_at": if_given(moment_text, order.updated_at),
     }
     return {"order": {name: value for name, value in wire.items() if value is not None}}
 
@@ -94,9 +94,7 @@ def read_order(message: Node) -> Order:
     """
     order = message.need("order")
     item, fulfillment = order.need("items").only(), order.need("fulfillments").only()
-    status = order.find("status")
-    stops = read_stops(fulfillment)
-    _check_one_currency(order)
+    stops, quote = read_stops(fulfillment), if_given(read_quote, order.find("quote"))
     return Order(
         provider=read_provider(order.need("provider")),
         item_id=item.need("id").text(),
@@ -104,11 +102,22 @@ def read_order(message: Node) -> Order:
         mode=_mode(fulfillment),
         item_name=item.find_text("descriptor", "name"),
         order_id=order.find_text("id"),
-        status=None if status is None else status.choice(OrderStatus),
-        **_terms(order),
-        **_course(order, fulfillment),
+        status=if_given(lambda node: node.choice(OrderStatus), order.find("status")),
+        state=if_given(lambda node: node.choice(ContractState), fulfillment.find("state", "descriptor", "code")),
+        state_updated_at=fulfillment.find_moment("state", "updated_at"),
+        quote=quote,
+        billing=if_given(_read_billing, order.find("billing")),
+        payment=_payment(order, quote),
+        form=if_given(read_form, order.find("xinput")),
+        cancellation_terms=if_given(read_cancellation_terms, order.find("cancellation_terms")),
+        cancellation=if_given(_read_cancellation, order.find("cancellation")),
+        live=read_live(fulfillment),
+        invoice=read_invoice(order, fulfillment),
+        created_at=order.find_moment("created_at"),
+        updated_at=order.find_moment("updated_at"),
         producer_meter_address=stops.producer_meter,
         battery_meter_address=stops.battery_meter,
+        transferred_wh=read_transferred_wh(fulfillment),
     )
 
 
@@ -125,12 +134,13 @@ def _fulfillment(action: str, order: Order) -> dict[str, Any]:
     return (
         {"id": FULFILLMENT_IDS[order.mode], "type": order.mode.value}
         | tracked
-        | {
-            "stops": stop(START, use.charge, None if producer is None else {"address": producer})
-            + stop(END, use.giveback, None if battery is None else {"address": battery})
-        }
+        | {"stops": stop(START, use.charge, if_given(_at, producer)) + stop(END, use.giveback, if_given(_at, battery))}
         | write_state(order)
     )
+
+
+def _at(meter_address: str) -> dict[str, Any]:
+    return {"address": meter_address}
 
 
 def _billing(billing: Billing) -> dict[str, Any]:
@@ -140,7 +150,7 @@ def _billing(billing: Billing) -> dict[str, Any]:
         "phone": billing.phone,
         "address": billing.address,
         "tax_id": billing.tax_id,
-        "state": None if billing.state_code is None else {"code": billing.state_code},
+        "state": if_given(lambda code: {"code": code}, billing.state_code),
     }
     return {name: value for name, value in wire.items() if value is not None}
 
@@ -173,42 +183,20 @@ def _mode(fulfillment: Node) -> DispatchMode:
     return fulfillment.need("type").choice(DispatchMode)
 
 
-def _terms(order: Node) -> dict[str, Any]:
-    """What was agreed: the members of `Order` from ``quote`` to ``cancellation_terms``."""
-    quote, billing, payments = order.find("quote"), order.find("billing"), order.find("payments")
-    form, terms = order.find("xinput"), order.find("cancellation_terms")
-    return {
-        "quote": None if quote is None else read_quote(quote),
-        "billing": None if billing is None else _read_billing(billing),
-        "payment": None if payments is None else read_payment(payments.only()),
-        "form": None if form is None else read_form(form),
-        "cancellation_terms": None if terms is None else read_cancellation_terms(terms),
-    }
-
-
-def _course(order: Node, fulfillment: Node) -> dict[str, Any]:
-    """What came of it: the members of `Order` that tell how the contract goes."""
-    state, cancellation = fulfillment.find("state", "descriptor", "code"), order.find("cancellation")
-    return {
-        "state": None if state is None else state.choice(ContractState),
-        "state_updated_at": fulfillment.find_moment("state", "updated_at"),
-        "cancellation": None if cancellation is None else _read_cancellation(cancellation),
-        "live": read_live(fulfillment),
-        "transferred_wh": read_transferred_wh(fulfillment),
-        "invoice": read_invoice(order, fulfillment),
-        "created_at": order.find_moment("created_at"),
-        "updated_at": order.find_moment("updated_at"),
-    }
-
-
-def _check_one_currency(order: Node) -> None:
-    quoted, payments = order.find("quote", "price", "currency"), order.find("payments")
-    if quoted is None or payments is None:
-        return
-    paid = payments.only().need("params", "currency")
-    if paid.text() != quoted.text():
-        sentence = f"The payment's currency differs from the quote's, at {quoted.path}."
-        raise WireError(paid.path, sentence, quoted.text(), paid.text())
+def _payment(order: Node, quote: Quote | None) -> Payment | None:
+    """The payment, in the quote's currency where there is a quote."""
+    payments = order.find("payments")
+    if payments is None:
+        return None
+    payment, currency = read_payment(payments.only()), payments.only().need("params", "currency")
+    if quote is not None and quote.total.currency != payment.amount.currency:
+        raise WireError(
+            currency.path,
+            f"The payment's currency differs from the quote's, at {order.path}/quote/price/currency.",
+            quote.total.currency,
+            currency.text(),
+        )
+    return payment
 
 
 def _read_billing(billing: Node) -> Billing:

@@ -11,7 +11,7 @@ The tag ``columns`` names the columns. A run is extended while slots touch, last
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -40,10 +40,6 @@ class _Run:
     step_s: int
     count: int
     free: tuple[int, int, int]
-
-    @property
-    def end(self) -> datetime:
-        return self.start + self.count * self.step_s * _SECOND
 
 
 def profile_group(profile: tuple[FreeSlot, ...]) -> dict[str, Any]:
@@ -75,28 +71,30 @@ def read_profile(item: Node) -> tuple[FreeSlot, ...]:
     return text.parsed(partial(_slots_of, runs), "slots that each hold at least a second")
 
 
-def _runs(profile: Iterable[FreeSlot]) -> Iterator[_Run]:
-    run: _Run | None = None
-    for slot in profile:
-        single = _single(slot)
-        if run is not None and (run.end, run.step_s, run.free) == (single.start, single.step_s, single.free):
-            run = replace(run, count=run.count + 1)
-            continue
-        if run is not None:
-            yield run
-        run = single
-    if run is not None:
-        yield run
+def _runs(profile: tuple[FreeSlot, ...]) -> Iterator[_Run]:
+    begun = 0
+    for index in range(1, len(profile) + 1):
+        if index == len(profile) or not _continues(profile[index - 1], profile[index]):
+            yield _run(profile[begun], index - begun)
+            begun = index
 
 
-def _single(slot: FreeSlot) -> _Run:
-    step_s, rest = divmod(slot.interval.end - slot.interval.start, _SECOND)
+def _continues(slot: FreeSlot, following: FreeSlot) -> bool:
+    one, other = slot.interval, following.interval
+    return one.end == other.start and other.end - other.start == one.end - one.start and _free(slot) == _free(following)
+
+
+def _run(first: FreeSlot, count: int) -> _Run:
+    step_s, rest = divmod(first.interval.end - first.interval.start, _SECOND)
     if rest:
-        raise ValueError(f"a slot of {slot.interval.duration_s} s does not last whole seconds")
-    free = (slot.energy_wh, slot.charge_power_w, slot.discharge_power_w)
-    if min(free) < 0:
-        raise ValueError(f"the slot at {slot.interval.start.isoformat()} has less than nothing free")
-    return _Run(slot.interval.start, step_s, 1, free)
+        raise ValueError(f"a slot of {first.interval.duration_s} s does not last whole seconds")
+    if min(_free(first)) < 0:
+        raise ValueError(f"the slot at {first.interval.start.isoformat()} has less than nothing free")
+    return _Run(first.interval.start, step_s, count, _free(first))
+
+
+def _free(slot: FreeSlot) -> tuple[int, int, int]:
+    return slot.energy_wh, slot.charge_power_w, slot.discharge_power_w
 
 
 def _run_text(run: _Run) -> str:
@@ -122,6 +120,8 @@ def _slots_of(runs: Iterable[_Run], _text: str) -> tuple[FreeSlot, ...]:
 
 def _unfolded(run: _Run) -> Iterator[FreeSlot]:
     step = run.step_s * _SECOND
-    for index in range(run.count):
-        start = run.start + index * step
-        yield FreeSlot(Interval(start, start + step), *run.free)
+    start = run.start
+    for _ in range(run.count):
+        end = start + step
+        yield FreeSlot(Interval(start, end), *run.free)
+        start = end

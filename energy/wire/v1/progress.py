@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from energy.offers import ContractState, InvoiceReference, LiveState, Order, Quality
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.measures import read_kilo, read_share, read_signed_kilo
 from energy.wire.v1.tags import find_tags, need_tags, tag_group
 from energy.wire.v1.texts import kilo_text, moment_text, percent_text, whole_of
@@ -74,11 +74,10 @@ def read_live(fulfillment: Node) -> LiveState | None:
     tags = find_tags(fulfillment, TELEMETRY)
     if tags is None:
         return None
-    soc, stored = tags.find("soc-percent"), tags.find("soc-kwh")
     return LiveState(
         measured_at=tags.need("measured-at").moment(),
-        soc=None if soc is None else read_share(soc),
-        stored_wh=None if stored is None else read_signed_kilo(stored),
+        soc=if_given(read_share, tags.find("soc-percent")),
+        stored_wh=if_given(read_signed_kilo, tags.find("soc-kwh")),
         power_w=read_signed_kilo(tags.need("power-kw")),
         energy_in_wh=read_kilo(tags.need("energy-in-kwh")),
         energy_out_wh=read_kilo(tags.need("energy-out-kwh")),
@@ -137,8 +136,8 @@ def _telemetry(live: LiveState) -> dict[str, Any]:
     return tag_group(
         TELEMETRY,
         (
-            ("soc-percent", None if live.soc is None else percent_text(live.soc.quantize(_SOC_STEP))),
-            ("soc-kwh", None if live.stored_wh is None else kilo_text(live.stored_wh)),
+            ("soc-percent", if_given(lambda soc: percent_text(soc.quantize(_SOC_STEP)), live.soc)),
+            ("soc-kwh", if_given(kilo_text, live.stored_wh)),
             ("power-kw", kilo_text(live.power_w)),
             ("energy-in-kwh", kilo_text(live.energy_in_wh)),
             ("energy-out-kwh", kilo_text(live.energy_out_wh)),

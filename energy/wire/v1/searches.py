@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from energy.offers import DispatchMode, Place, SearchIntent
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy, read_kilo, read_share
 from energy.wire.v1.stops import END, START, check_windows, read_stops, stop
@@ -55,10 +55,10 @@ def read_search(message: Node) -> SearchIntent:
         giveback=stops.giveback,
         near=near,
         radius_m=radius_m,
-        mode=None if mode is None else mode.choice(DispatchMode),
-        min_power_w=None if power is None else read_kilo(power),
-        max_price=None if price is None else price.decimal(),
-        min_efficiency=None if efficiency is None else read_share(efficiency),
+        mode=if_given(lambda node: node.choice(DispatchMode), mode),
+        min_power_w=if_given(read_kilo, power),
+        max_price=if_given(Node.decimal, price),
+        min_efficiency=if_given(read_share, efficiency),
         provider_id=wire.find_text("provider", "id"),
         item_id=item.find_text("id"),
         meter_address=stops.producer_meter,
@@ -107,9 +107,9 @@ def _requirements(intent: SearchIntent) -> list[dict[str, Any]]:
     if power is None and price is None and efficiency is None:
         return []
     tags = (
-        (_MIN_POWER, None if power is None else kilo_text(power)),
-        (_MAX_PRICE, None if price is None else number_text(price)),
-        (_MIN_EFFICIENCY, None if efficiency is None else percent_text(efficiency)),
+        (_MIN_POWER, if_given(kilo_text, power)),
+        (_MAX_PRICE, if_given(number_text, price)),
+        (_MIN_EFFICIENCY, if_given(percent_text, efficiency)),
     )
     return [tag_group(_REQUIREMENTS, tags, display=False)]
 
@@ -121,8 +121,8 @@ def _where(location: Node | None) -> tuple[Place | None, int | None]:
     gps = location.find("circle", "gps") or location.find("gps")
     radius = location.find("circle", "radius")
     return (
-        None if gps is None else gps.parsed(place_of, "'latitude,longitude' in degrees"),
-        None if radius is None else _radius_m(radius),
+        if_given(lambda node: node.parsed(place_of, "'latitude,longitude' in degrees"), gps),
+        if_given(_radius_m, radius),
     )
 
 

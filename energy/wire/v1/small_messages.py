@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from energy.offers import (
@@ -15,7 +16,7 @@ from energy.offers import (
     TrackRequest,
     UpdateRequest,
 )
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
 from energy.wire.v1.orders import described
@@ -84,17 +85,14 @@ def write_update(request: UpdateRequest) -> dict[str, Any]:
 def read_update(message: Node) -> UpdateRequest:
     """What is to change in which order."""
     order = message.need("order")
+    order_id, target = order.need("id").text(), message.need("update_target").text()
     items = order.find("items")
-    item = None if items is None else items.only()
-    if item is not None:
-        check_item_code(item)
-    amount = None if item is None else item.find("quantity", SELECTED)
-    return UpdateRequest(
-        order_id=order.need("id").text(),
-        target=message.need("update_target").text(),
-        energy_wh=None if amount is None else read_energy(amount, least_wh=1),
-        item_id=None if item is None else item.find_text("id"),
-    )
+    if items is None:
+        return UpdateRequest(order_id, target, None)
+    item = items.only()
+    check_item_code(item)
+    amount = if_given(partial(read_energy, least_wh=1), item.find("quantity", SELECTED))
+    return UpdateRequest(order_id, target, amount, item.find_text("id"))
 
 
 def write_cancel(request: CancelRequest) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_a_state_of_charge_with_endless_digits_is_written_to_a_millionth() -> No
 
 
 @pytest.mark.parametrize("wrong", [{"energy_in_wh": -1}, {"energy_out_wh": -1}, {"age_s": -1}])
-def test_a_register_or_an_age_below_zero_is_not_written(wrong: dict[str, int]) -> None:
+def test_a_register_or_an_age_below_zero_is_not_written(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not negative"):
         write_state(replace(IN_PROGRESS, live=replace(LIVE, **wrong)))
 

@@ -39,7 +39,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_was_written_is_read_back_exactly_and_needs_no_tolerance(action: str, data: Any) -> None:
     content = data.draw(contents(action))
@@ -48,7 +48,7 @@ def test_what_was_written_is_read_back_exactly_and_needs_no_tolerance(action: st
     assert read_tolerantly(action, message) == (content, ())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_garbled_message_is_read_or_refused_but_never_breaks_the_reader(data: Any) -> None:
     action = data.draw(st.sampled_from(sorted(CONTENTS)))
