@@ -7,23 +7,40 @@ convenience. ``up`` runs it for as long as you like, ``demo`` for one story.
 from __future__ import annotations
 
 import asyncio
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
 
 from bap.app import Bap
+from bap.client import ApiError, AsyncBapClient
 from bap.settings import BapSettings
 from beckn_battery.configuration import LocalNetwork, write_settings
 from beckn_battery.running import Server
 from bpp.app import Bpp
 from bpp.settings import BppSettings
+from energy.offers import Place
 from node.clocks import wall_clock
 from node.participant import Participant
 from node.settings import NodeSettings, load
 from protocol.errors import SettingsWrong
+from protocol.moments import parse_timestamp
 from registry.app import Registry
 from registry.gateway import Gateway
 from registry.settings import RegistryServerSettings
 from simulator.operator import Operator
+from simulator.producer import LEAD, Producer, TradeFailed
+from simulator.weather import SolarPlant, Weather
 
 READY_WITHIN_S = 30
+PRODUCER_RETRY_S = 5.0
+MESSAGES_TAKE = timedelta(seconds=5)
+PRODUCER_LOOKS_AGAIN = timedelta(hours=6)
+PEAK_POWER_W, OWN_LOAD_W = 100_000, 5_000
+ROOFTOP = Place(Decimal("12.969800"), Decimal("77.750000"))
+
+logger = logging.getLogger(__name__)
 
 
 class SimulatedFleet:
@@ -50,10 +67,58 @@ class SimulatedFleet:
             await self._task
 
 
-class Network:
-    """The four servers and the simulator; `start` returns when the network can trade."""
+class SimulatedProducer:
+    """A rooftop that stores its surplus, one contract after the other, over the producer platform's public API."""
 
-    def __init__(self, local: LocalNetwork) -> None:
+    def __init__(self, local: LocalNetwork, token: str) -> None:
+        self._client = AsyncBapClient(f"http://{local.host}:{local.bap_port}", token)
+        # The messages of a contract take wall time, and a fast trade clock goes on meanwhile.
+        lead = max(LEAD, MESSAGES_TAKE * local.speed)
+        plant, weather = SolarPlant(PEAK_POWER_W, OWN_LOAD_W), Weather(local.seed, ROOFTOP)
+        self._producer = Producer(self._client, plant, weather, lead=lead)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to trade."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Trade no more; what is agreed goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.close()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await asyncio.sleep(await self._trade_once())
+            except (TradeFailed, ApiError, httpx.HTTPError) as error:
+                logger.warning("the simulated producer could not trade: %s", error)
+                await asyncio.sleep(PRODUCER_RETRY_S)
+
+    async def _trade_once(self) -> float:
+        """One contract, unless one is running; wall seconds until it is over."""
+        clock = await self._client.trade_time()
+        now = parse_timestamp(clock["trade_time"])
+        running = [one["giveback"]["end"] for one in await self._client.contracts() if one["status"] == "ACTIVE"]
+        if running:
+            over = max(map(parse_timestamp, running))
+        else:
+            use = self._producer.wish(now)
+            over = now + PRODUCER_LOOKS_AGAIN
+            if use is not None:
+                over = (await self._producer.store(use)).use.giveback.end
+        return max((over - now).total_seconds() / clock["speed"], PRODUCER_RETRY_S)
+
+
+class Network:
+    """The four servers and the simulator; `start` returns when the network can trade.
+
+    ``trading``: a simulated producer makes contracts of its own accord.
+    """
+
+    def __init__(self, local: LocalNetwork, *, trading: bool = False) -> None:
         write_settings(local, wall_clock())
         self.local = local
         self.registry = Registry(load(local.file("registry"), RegistryServerSettings))
@@ -63,6 +128,7 @@ class Network:
         bpp_url = f"http://{local.host}:{local.bpp_port}"
         operator = Operator(bpp_url, self.bpp.participant.token, seed=local.seed, count=local.batteries)
         self.fleet = SimulatedFleet(operator)
+        self._trading = trading
         self._running: list[Server] = []
 
     @property
@@ -88,6 +154,10 @@ class Network:
             await asyncio.wait_for(asyncio.gather(*joined), READY_WITHIN_S)
             await self.fleet.start()
             self._running.append(self.fleet)
+            if self._trading:
+                producer = SimulatedProducer(self.local, self.bap.participant.token)
+                await producer.start()
+                self._running.append(producer)
         except TimeoutError:
             await self.stop()
             raise SettingsWrong(f"the participants were not subscribed within {READY_WITHIN_S} s") from None

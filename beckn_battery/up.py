@@ -24,7 +24,7 @@ def run_up(local: LocalNetwork) -> int:
         SettingsWrong: a folder, port or key can not be used.
     """
     console = Console()
-    network = Network(local)
+    network = Network(local, trading=True)
     with (local.data_dir / LOG_FILE).open("a", encoding="utf-8") as log:
         log_to(log, logging.INFO)
 

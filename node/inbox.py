@@ -3,7 +3,8 @@
 `Inbox.accept` stores a verified message in one committed row; only then is it acknowledged. A worker per transaction
 decides the rows in the order they came: the role's handler prepares (it may await), then its decision and the row's
 end are one transaction. A crash before that commit leaves the row PENDING and the next start decides it again; a
-crash after it leaves nothing to do.
+crash after it leaves nothing to do. A decision that fails (a bug, the registry or the database down) is tried again
+until the message's ttl has passed; then its row is FAILED and says why.
 
 Duplicates (check 11) are found by the unique key: (sender, action, message id) and, for the actions that may repeat a
 message id, the body's digest. The same bytes are acknowledged again and do nothing.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,8 +33,9 @@ from protocol.verification import Verified, restore
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 8
-RETRY_S = 0.5
+# A decision that fails is tried again until the message's own ttl has passed, and so often in any case.
+ATTEMPTS_MIN = 8
+RETRY_S, RETRY_MAX_S = 0.5, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,24 +161,20 @@ class Inbox:
         del self._lanes[lane_id]
 
     async def _decide(self, received: Received) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
+        context = received.verified.context
+        for attempt in itertools.count(1):
             try:
                 # A failed decision waits outside, so that a few of them never keep the others from being decided.
                 async with self._room:
                     await self._decide_once(received)
             except Exception as error:
-                context = received.verified.context
-                logger.exception(
-                    "deciding %s failed, attempt %d of %d",
-                    received.verified.action,
-                    attempt,
-                    ATTEMPTS,
-                    extra={"transaction_id": context.transaction_id, "message_id": context.message_id},
-                )
-                await self._note_failure(received, attempt, error)
+                facts = {"transaction_id": context.transaction_id, "message_id": context.message_id}
+                logger.exception("deciding %s failed, attempt %d", received.verified.action, attempt, extra=facts)
+                over = attempt >= ATTEMPTS_MIN and self._now() > context.holds_until
+                await self._note_failure(received, attempt, error, over=over)
+                if over or await self._pause(min(RETRY_S * attempt, RETRY_MAX_S)):
+                    return
             else:
-                return
-            if await self._pause(RETRY_S * attempt):
                 return
 
     async def _decide_once(self, received: Received) -> None:
@@ -192,8 +191,8 @@ class Inbox:
         answer = self._refused(received, refusal)
         await self._database.write(lambda tx: _once(tx, received.inbox_id, answer))
 
-    async def _note_failure(self, received: Received, attempt: int, error: Exception) -> None:
-        state = FAILED if attempt == ATTEMPTS else PENDING
+    async def _note_failure(self, received: Received, attempt: int, error: Exception, *, over: bool) -> None:
+        state = FAILED if over else PENDING
         values = {"attempts": attempt, "last_error": f"{type(error).__name__}: {error}"[:500], "state": state}
         statement = update(inbox).where(inbox.c.id == received.inbox_id, inbox.c.state == PENDING).values(values)
         try:

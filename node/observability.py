@@ -41,8 +41,9 @@ def log_to(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Migrations report every start otherwise.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Migrations report every start otherwise, and httpx every request.
+    for talkative in ("alembic", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 class Metrics:

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections import Counter
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from protocol.errors import Diagnosis, Malformed
@@ -17,7 +18,9 @@ from protocol.errors import Diagnosis, Malformed
 # Nothing is given back (`*+`) and the closing quote may be missing, so that any body is read in one pass: a hostile one
 # of many quotes would otherwise be read again from each of them.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_BRACKET = re.compile(rb"[\[\]{}]")
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+# What a bracket adds to the depth, plus one since bytes are not negative.
+_STEP_OF = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 
 
 def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:
@@ -58,14 +61,9 @@ def _check_depth(body: bytes, max_depth: int) -> None:
     # Counting every opener is a cheap upper bound of the depth; only a body over it is walked.
     if body.count(b"{") + body.count(b"[") <= max_depth:
         return
-    depth = 0
-    for match in _BRACKET.finditer(_STRING.sub(b"", body)):
-        if match.group() in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise _malformed(f"nested at most {max_depth} levels deep", "more levels")
-        else:
-            depth -= 1
+    steps = _STRING.sub(b"", body).translate(_STEP_OF, _NOT_BRACKETS)
+    if max(accumulate(steps, lambda depth, step: depth + step - 1, initial=0)) > max_depth:
+        raise _malformed(f"nested at most {max_depth} levels deep", "more levels")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Office:
         self.database = database
         self.now = START
         self.dead: list[tuple[str, str]] = []
-        self.client = PeerClient(timeout_s=1, max_answer_bytes=10_000)
+        self.client = PeerClient(timeout_s=60, max_answer_bytes=10_000)
         self.ids = IdMint()
         self.outbox = self.new_outbox()
 

@@ -1,0 +1,1 @@
+"""Who is on the network (the registry), and the broadcast of searches to them (the gateway)."""

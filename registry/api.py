@@ -1,0 +1,182 @@
+"""The registry's endpoints: ``POST /subscribe`` and ``POST /lookup``. Whatever is refused is a NACK.
+
+*/subscribe* verifies the signature and decides in one transaction, so that of two who claim an id at once only one can
+be right. *
+
+*/lookup* answers signed and unsigned requests alike, since what it tells is public and the most used adapter asks
+unsigned (INTEROP 5). A signature that is there has to hold, though: a caller that signs wants to hear that it does so
+wrongly. The key of an application that still waits for its challenge is good enough here, since every
+participant asks for itself until it is listed. Answered are the valid keys of those who are SUBSCRIBED and nothing
+else, whatever is asked: that adapter takes INITIATED and expired entries for good.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from node.answers import nack
+from node.clocks import Now
+from node.database import Database
+from node.observability import Metrics
+from node.problems import json_response
+from protocol import authentication, signing, verification
+from protocol.errors import BecknError, Diagnosis, NotAuthenticated, TooLarge, UnknownRoute
+from protocol.jsontext import parse_object
+from protocol.keys import KeyRecord
+from protocol.signing import SignatureHeader
+from registry import store
+from registry.applications import Application, carried_key, decide, key_record, read_application, signers
+from registry.settings import RegistryServerSettings
+from registry.subscriptions import LookupQuery, State, lookup_answer, lookup_filter
+
+logger = logging.getLogger(__name__)
+
+_HEADERS = ("content-type", "content-encoding", "authorization")
+_OFFERED = "POST /subscribe, POST /lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A parsed request; ``header`` None: unsigned."""
+
+    content: Mapping[str, Any]
+    digest: bytes
+    header: SignatureHeader | None
+
+
+class RegistryApi:
+    """The two endpoints on one database."""
+
+    def __init__(self, settings: RegistryServerSettings, database: Database, metrics: Metrics, now: Now) -> None:
+        self._settings = settings
+        self._policy = settings.policy
+        self._validity = timedelta(days=settings.key_validity_days)
+        self._database = database
+        self._metrics = metrics
+        self._now = now
+
+    def add_routes(self, app: web.Application) -> None:
+        """Both endpoints, the lookup under its other path too (INTEROP 5), and a NACK for everything else."""
+        app.router.add_post("/subscribe", self._subscribe)
+        app.router.add_post("/lookup", self._lookup)
+        app.router.add_post("/subscribers/lookup", self._lookup)
+        app.router.add_route("*", "/{tail:.*}", self._unknown)
+
+    async def _subscribe(self, request: web.Request) -> web.Response:
+        return await self._answer("subscribe", request, self._subscribed)
+
+    async def _lookup(self, request: web.Request) -> web.Response:
+        return await self._answer("lookup", request, self._found)
+
+    async def _unknown(self, request: web.Request) -> web.Response:
+        error = UnknownRoute(
+            f"{request.method} {request.path[:100]} is no endpoint here; there are: {_OFFERED}.",
+            Diagnosis(rule="route", path=request.path[:100], expected=_OFFERED, got=request.method),
+        )
+        return nack(error, self._settings.subscriber_id)
+
+    async def _answer(
+        self, name: str, request: web.Request, endpoint: Callable[[_Request], Awaitable[object]]
+    ) -> web.Response:
+        started = time.perf_counter()
+        outcome, facts = "ACK", {}
+        try:
+            read = await self._read(request)
+            facts["subscriber_id"] = str(read.content.get("subscriber_id"))[:255]
+            return json_response(await endpoint(read))
+        except BecknError as error:
+            outcome, facts["diagnosis"] = error.diagnosis.rule, str(error.diagnosis)[:500]
+            return nack(error, self._settings.subscriber_id)
+        except Exception:
+            logger.exception("answering %s failed", name)
+            outcome = "internal"
+            failure = BecknError("Something failed here; ask again later.", Diagnosis(rule="internal"))
+            return nack(failure, self._settings.subscriber_id)
+        finally:
+            self._metrics.received.labels(name, outcome).inc()
+            took_ms = round((time.perf_counter() - started) * 1_000, 2)
+            logger.info("answered", extra={"action": name, "outcome": outcome, "ms": took_ms, **facts})
+
+    async def _read(self, request: web.Request) -> _Request:
+        headers = {name: ", ".join(request.headers.getall(name)) for name in _HEADERS if name in request.headers}
+        # The head alone may refuse it, before the body is read; the body's true length counts afterwards.
+        verification.check_media(headers, request.content_length or 1, self._policy)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            limit = self._policy.max_body_bytes
+            raise TooLarge(
+                f"The body has more than {limit} bytes.", Diagnosis(rule="V1-size", expected=f"at most {limit} bytes")
+            ) from None
+        verification.check_media(headers, len(body), self._policy)
+        value = headers.get("authorization")
+        return _Request(
+            content=parse_object(body, self._policy.max_depth),
+            digest=signing.digest(body),
+            header=None if value is None else signing.parse_header(value),
+        )
+
+    # -- POST /subscribe ------------------------------------------------------------------------------------
+
+    async def _subscribed(self, request: _Request) -> object:
+        application = read_application(request.content)
+        if request.header is None:
+            raise NotAuthenticated(
+                "The Authorization header is missing: sign the body as BECKN-006 describes.",
+                Diagnosis(rule="V2-header", path=signing.AUTHORIZATION, expected="a signature header", got="none"),
+            )
+        header, now = request.header, self._now()
+        state = await self._database.write(lambda tx: self._decide(tx, application, header, request.digest, now))
+        return {"status": state.value}
+
+    def _decide(
+        self, tx: Connection, application: Application, header: SignatureHeader, digest: bytes, now: datetime
+    ) -> State:
+        standing = store.hold(tx, application.subscriber_id)
+        self._authenticate(header, digest, signers(application, standing, now), now)
+        change = decide(application, standing, now, self._validity)
+        if change is None:
+            return State.SUBSCRIBED
+        store.let_in(tx, application, change, now)
+        return State.UNDER_SUBSCRIPTION
+
+    # -- POST /lookup ---------------------------------------------------------------------------------------
+
+    async def _found(self, request: _Request) -> object:
+        query = lookup_filter(request.content)
+        now = self._now()
+        return await self._database.read(lambda tx: self._find(tx, query, request, now))
+
+    def _find(self, tx: Connection, query: LookupQuery, request: _Request, now: datetime) -> list[dict[str, object]]:
+        if request.header is not None:
+            self._authenticate(
+                request.header, request.digest, _known_keys(tx, request.header.key_id.subscriber_id), now
+            )
+        return lookup_answer(store.lookup(tx, query, now, self._settings.lookup_rows_max), now)
+
+    def _authenticate(
+        self, header: SignatureHeader, digest: bytes, records: Sequence[KeyRecord], now: datetime
+    ) -> None:
+        named = [
+            record
+            for record in records
+            if record.subscriber_id == header.key_id.subscriber_id and header.key_id.key_id in {None, record.key_id}
+        ]
+        authentication.authenticate(header, digest, named, self._policy, now)
+
+
+def _known_keys(tx: Connection, subscriber_id: str) -> list[KeyRecord]:
+    """Every key that a caller may sign a lookup with: its proven ones, and the one that waits for its challenge."""
+    # In this order: between the two an answered challenge may turn the application into a proven key.
+    application = store.waiting(tx, subscriber_id)
+    standing = store.standing(tx, subscriber_id)
+    proven = [key_record(standing.subscriber, key) for key in standing.keys] if standing is not None else []
+    return proven + ([carried_key(application)] if application is not None else [])
