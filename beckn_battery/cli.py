@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from beckn_battery.conformance_commands import conformance
 from node.observability import log_to
 from protocol.errors import SettingsWrong
 
@@ -75,6 +76,8 @@ def _role_group(role: str, what: str) -> None:
         log_to()
         sys.exit(serve_role(role, file))
 
+
+main.add_command(conformance)
 
 _role_group("registry", "The network's registry: who takes part, and with which keys.")
 _role_group("gateway", "The search gateway: broadcasts searches to every battery operator.")

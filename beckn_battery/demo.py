@@ -25,6 +25,7 @@ from beckn_battery.ports import free_ports
 from beckn_battery.running import run
 from beckn_battery.screen import Screen
 from beckn_battery.story import Story, StoryFailed, tell
+from beckn_battery.terminal import new_console
 from node.observability import log_to
 
 SPEED = 1_800
@@ -32,7 +33,7 @@ SPEED = 1_800
 
 def run_demo(*, as_json: bool, seed: int) -> int:
     """Run it; 0 when every step happened."""
-    console = Console(stderr=as_json)
+    console = new_console(stderr=as_json)
     with (
         tempfile.TemporaryDirectory(prefix="beckn-battery-") as folder,
         (Path(folder) / "demo.log").open("w", encoding="utf-8") as log,

@@ -11,6 +11,7 @@ from rich.table import Table
 from beckn_battery.configuration import ROLES, LocalNetwork
 from beckn_battery.network import Network
 from beckn_battery.running import run, serve_until_stopped
+from beckn_battery.terminal import new_console
 from node.auth import TOKEN_FILE
 from node.observability import log_to
 
@@ -23,7 +24,7 @@ def run_up(local: LocalNetwork) -> int:
     Raises:
         SettingsWrong: a folder, port or key can not be used.
     """
-    console = Console()
+    console = new_console()
     network = Network(local, trading=True)
     with (local.data_dir / LOG_FILE).open("a", encoding="utf-8") as log:
         log_to(log, logging.INFO)

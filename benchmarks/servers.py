@@ -1,8 +1,8 @@
 """The servers that the benchmarks drive, each a process of its own: ``python -m benchmarks.servers KIND PORT [FILE]``.
 
 ``accept`` is the product's own receiving path: `node.server.BecknServer`, inbox and SQLite with ``synchronous=FULL`` on
-uvloop, as every participant runs it; only the keys come from FILE instead of a registry, and the handler decides
-nothing. ``echo`` is an empty aiohttp server on the standard event loop, the reference. ``sink`` counts bytes and
+uvloop, as every participant runs it; only the keys come from FILE instead of a registry, and the decisions wait.
+``decide`` is the same with decisions that change nothing but the message's own row. ``echo`` is an empty aiohttp server on the standard event loop, the reference. ``sink`` counts bytes and
 answers.
 """
 
@@ -27,7 +27,7 @@ from node.client import PeerClient
 from node.clocks import Clocks, wall_clock
 from node.database import Database
 from node.ids import IdMint
-from node.inbox import Decision, Inbox, Received
+from node.inbox import Decision, Handler, Inbox, Received
 from node.keyring import Keyring, _Cached
 from node.migrations.run import NODE_VERSIONS
 from node.observability import Metrics
@@ -37,10 +37,16 @@ from protocol.actions import Role
 from protocol.keys import KeyId, KeyRecord, OwnKeys
 from protocol.policy import SUBSCRIBED, Identity, Policy
 
+HELD = 1_000_000
 SINK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
-async def _ignore(_received: Received) -> Decision:
+async def _decide_nothing(_received: Received) -> Decision:
+    return lambda _tx: None
+
+
+async def _never_decide(_received: Received) -> Decision:
+    await asyncio.Event().wait()
     return lambda _tx: None
 
 
@@ -59,7 +65,7 @@ def _sender(facts: dict[str, str]) -> KeyRecord:
     )
 
 
-async def accept_app(facts: dict[str, str]) -> web.Application:
+async def accept_app(facts: dict[str, str], handler: Handler = _never_decide) -> web.Application:
     """The accept path with the sender of ``facts`` known."""
     folder = Path(tempfile.mkdtemp(prefix="battery-bench-"))
     database = Database(f"sqlite:///{folder / 'bpp.sqlite'}", [NODE_VERSIONS])
@@ -69,13 +75,18 @@ async def accept_app(facts: dict[str, str]) -> web.Application:
     keyring = Keyring(own, registry, PeerClient(1, 1_000), wall_clock, TimeLimits(key_cache_s=3_600))
     sender = _sender(facts)
     keyring._cache[KeyId(sender.subscriber_id, sender.key_id)] = _Cached((sender,), wall_clock())
-    inbox = Inbox(database, IdMint(), wall_clock, {"select": _ignore}, lambda *_: lambda _tx: None, 64)
+    inbox = Inbox(database, IdMint(), wall_clock, {"select": handler}, lambda *_: lambda _tx: None, HELD)
     identity = Identity(facts["own_id"], Role.BPP, facts["own_url"])
     clocks = Clocks(TradeTimeSettings())
     server = BecknServer(identity, Policy(), keyring, inbox, clocks, Metrics(), _nothing, strict=True)
     app = web.Application()
     server.add_routes(app)
     return app
+
+
+async def decide_app(facts: dict[str, str]) -> web.Application:
+    """The same, and each message is decided: one more transaction, after the ACK."""
+    return await accept_app(facts, _decide_nothing)
 
 
 async def echo_app(_facts: dict[str, str]) -> web.Application:
@@ -128,7 +139,8 @@ def main() -> None:
     elif kind == "echo":
         asyncio.run(serve(echo_app, port, {}))
     else:
-        uvloop.run(serve(accept_app, port, json.loads(Path(sys.argv[3]).read_text())))
+        app = accept_app if kind == "accept" else decide_app
+        uvloop.run(serve(app, port, json.loads(Path(sys.argv[3]).read_text())))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 BATCH_FUNCTIONS = 256
 BATCH_S = 0.005
+GATHER_S = 0.002
 SLOW_FUNCTION_S = 0.05
 CHECKPOINT_EVERY_S = 1.0
 # Few sizes, so that sqlite3 keeps every statement prepared.
@@ -69,6 +70,7 @@ class SqliteWriter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: AsyncEngine | None = None
         self._checkpointer: asyncio.Task[None] | None = None
+        self._busy = False
 
     async def start(self) -> None:
         """Open the connections and the thread."""
@@ -124,6 +126,7 @@ class SqliteWriter:
             stopping = False
             while not stopping:
                 batch, stopping = self._next_batch()
+                self._busy = len(batch) > 1
                 if batch:
                     self._run_batch(connection, batch)
         engine.dispose()
@@ -132,6 +135,8 @@ class SqliteWriter:
         first = self._jobs.get()
         if first is None:
             return [], True
+        if self._busy:
+            time.sleep(GATHER_S)
         batch = [first]
         while len(batch) < BATCH_FUNCTIONS:
             try:

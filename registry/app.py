@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import web
@@ -83,12 +84,17 @@ class Registry:
         app = web.Application(middlewares=[problems], client_max_size=self.settings.sizes.max_body_bytes)
         app.router.add_get("/health", _health)
         app.router.add_get("/ready", self._ready)
+        app.router.add_get("/keys", self._keys)
         app.router.add_get("/metrics", self._guarded_metrics)
         self._api.add_routes(app)
         return app
 
     async def _ready(self, _request: web.Request) -> web.Response:
         return json_response({"status": "ready", "subscriber_id": self.settings.subscriber_id})
+
+    async def _keys(self, _request: web.Request) -> web.Response:
+        # Public by the specification (Beckn registry 1.1.1, /on_subscribe): what participants pin in their settings.
+        return json_response(asdict(self.peer_settings))
 
     async def _guarded_metrics(self, request: web.Request) -> web.StreamResponse:
         # Only this page is closed: an unknown path is answered with a NACK like the endpoints', not with a 401.

@@ -1,0 +1,1 @@
+"""The checks behind the rules, by what they try on the target."""

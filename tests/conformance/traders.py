@@ -1,0 +1,162 @@
+"""Scripted targets that trade from select to cancel, and one that does one thing wrong in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from energy.offers import (
+    Cancellation,
+    ConsentForm,
+    ContractState,
+    Order,
+    OrderStatus,
+    Payment,
+    PaymentType,
+    Quote,
+)
+from energy.quantities import Money
+from energy.tariffs import Line, LineTitle
+from energy.wire.v1.reader import read
+from energy.wire.v1.writer import write
+from tests.conformance.targets import Talkative
+from tests.messages import DAY
+from tests.peers import Arrival
+
+ORDER_ID = "7b0f1c7e-6a43-4a39-8f0f-2f6c5d1e0a11"
+SUBMISSION_ID = "0d1c9a3a-3a0b-4f0f-9c3f-6a7f0e1b2c3d"
+PRICE = Money(100_00, "INR")
+QUOTE = Quote("5c2b1f0a-2f33-4a53-8a3e-9d1f4a1c7b60", (Line(LineTitle.PLATFORM, PRICE),), PRICE, ttl_s=600)
+
+
+class Trader(Talkative):
+    """Trades as it should, one order at a time."""
+
+    ordered: Order | None = None
+
+    async def answer(self, arrival: Arrival) -> web.Response:
+        if arrival.path.endswith("/form"):
+            return self.form(arrival)
+        return await super().answer(arrival)
+
+    def form(self, arrival: Arrival) -> web.Response:
+        """The page for a GET, the submission for a form that says yes."""
+        if arrival.body == b"consent=yes":
+            return web.json_response({"submission_id": SUBMISSION_ID})
+        return web.Response(text="<form method=post>", content_type="text/html")
+
+    def content(self, arrival: Arrival) -> dict[str, Any] | None:
+        content = super().content(arrival)
+        if content is None or "error" not in content:
+            return content
+        request = orjson.loads(arrival.body)
+        answered = self.trade(request["context"]["action"], request["message"])
+        if answered is None:
+            return content
+        del content["error"]
+        action = content["context"]["action"]
+        return content | {"message": self.spoil(action, write(action, answered))}
+
+    def trade(self, action: str, message: dict[str, Any]) -> Order | None:
+        """The order as it stands after the request."""
+        if action in {"select", "init", "confirm"}:
+            self.ordered = read(action, message)
+        order = self.ordered
+        if order is None:
+            return None
+        offered = replace(order, quote=QUOTE, payment=Payment(PaymentType.POST_FULFILLMENT, PRICE))
+        if action == "init":
+            return replace(offered, form=ConsentForm(f"{self.url}/form"))
+        if action == "confirm" and (order.form is None or order.form.submission_id != SUBMISSION_ID):
+            return None
+        active = replace(offered, order_id=ORDER_ID, status=OrderStatus.ACTIVE, state=ContractState.CONFIRMED)
+        if action == "cancel":
+            cancellation = Cancellation(by_consumer=True, reason_id="5", reason="over", time=DAY)
+            return replace(active, status=OrderStatus.CANCELLED, cancellation=cancellation)
+        return offered if action == "select" else active
+
+    def spoil(self, _action: str, message: dict[str, Any]) -> dict[str, Any]:
+        """What a subclass does wrong."""
+        return message
+
+
+class NoTerms(Trader):
+    """Its on_init has no payment."""
+
+    def spoil(self, action: str, message: dict[str, Any]) -> dict[str, Any]:
+        if action == "on_init":
+            del message["order"]["payments"]
+        return message
+
+
+class WrongSum(Trader):
+    """Its quote does not add up."""
+
+    def spoil(self, action: str, message: dict[str, Any]) -> dict[str, Any]:
+        if action == "on_select":
+            message["order"]["quote"]["price"]["value"] = "1.00"
+        return message
+
+
+class NoForm(Trader):
+    """Its form is not there."""
+
+    def form(self, _arrival: Arrival) -> web.Response:
+        return web.Response(status=404)
+
+
+class DeafForm(Trader):
+    """Its form answers with a page whatever is asked for."""
+
+    def form(self, _arrival: Arrival) -> web.Response:
+        return web.Response(text="Thank you!", content_type="text/html")
+
+
+class Inactive(Trader):
+    """Its confirmed order is not active."""
+
+    def spoil(self, action: str, message: dict[str, Any]) -> dict[str, Any]:
+        if action == "on_confirm":
+            message["order"]["status"] = "COMPLETE"
+        return message
+
+
+class OtherOrder(Trader):
+    """Tells the status of another order."""
+
+    def spoil(self, action: str, message: dict[str, Any]) -> dict[str, Any]:
+        if action == "on_status":
+            message["order"]["id"] = SUBMISSION_ID
+        return message
+
+
+class NotCancelled(Trader):
+    """Answers a cancel with an order that goes on."""
+
+    def spoil(self, action: str, message: dict[str, Any]) -> dict[str, Any]:
+        if action == "on_cancel":
+            message["order"]["status"] = "ACTIVE"
+        return message
+
+
+class Open(Trader):
+    """Tells more than the closed schemas know."""
+
+    def spoil(self, _action: str, message: dict[str, Any]) -> dict[str, Any]:
+        message["order"]["weather"] = "fair"
+        return message
+
+
+class Gossip(Trader):
+    """Sends a status that nobody asked for before the one that was."""
+
+    async def call_back(self, arrival: Arrival) -> None:
+        request = orjson.loads(arrival.body) if arrival.path.endswith("/status") else None
+        if request is not None:
+            request["context"]["message_id"] = ORDER_ID
+            unasked = Arrival(arrival.path, arrival.headers, orjson.dumps(request))
+            await super().call_back(unasked)
+        await super().call_back(arrival)
