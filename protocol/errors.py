@@ -18,7 +18,8 @@ The tree::
     │   └── TooManyRequests          -          slow down                                      429
     ├── TradeRefused                 a business "no": ACKed, then a signed callback with ``error`` (check 15)
     ├── PeerFailed                   the other side did not answer as it should; may be retried
-    │   └── RegistryUnavailable      the registry could not be asked                           503
+    │   ├── RegistryUnavailable      the registry could not be asked                           503
+    │   └── AddressForbidden         the address is none that we call; never retried
     └── SettingsWrong                our own configuration: one clear line, exit code 2
 
 A NACK carries the wire code (BECKN-005), the path and a sentence; the diagnosis (rule, path, expected,
@@ -179,6 +180,12 @@ class RegistryUnavailable(PeerFailed):
     """The registry could not be asked, so that a sender's key is not known."""
 
     http_status = 503
+
+
+class AddressForbidden(PeerFailed):
+    """The address is none that we call (`protocol.addresses`); trying again would not change it."""
+
+    retryable = False
 
 
 class SettingsWrong(BecknError):

@@ -78,3 +78,12 @@ def after(stage: Stage, step: str) -> Stage:
             f"{step} is not possible while the transaction is {stage}; possible now: {possible}.",
             "/context/action",
         ) from None
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram: the picture in ``docs/lifecycle.md``, which a test compares with it."""
+    steps: dict[tuple[Stage, Stage], list[str]] = {}
+    for (stage, step), following in TRANSITIONS.items():
+        steps.setdefault((stage, following), []).append(step)
+    lines = [f"    {stage} --> {following}: {', '.join(names)}" for (stage, following), names in steps.items()]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {Stage.NEW}", *lines])
