@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import uvloop
 
+from node.process import quieten_garbage_collector
+
 
 class Server(Protocol):
     """Whatever is started and stopped: a registry, a participant, the simulator."""
@@ -22,6 +24,7 @@ class Server(Protocol):
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a command's coroutine on the fast event loop; its exit code."""
+    quieten_garbage_collector()
     return uvloop.run(main)
 
 

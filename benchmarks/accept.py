@@ -8,7 +8,6 @@ keep is 0.25 (the issue), the goal is more. The generator's own rate is printed 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import statistics
 import subprocess
@@ -22,9 +21,8 @@ from pathlib import Path
 from benchmarks.load import Load, drive, request, spread
 from energy.offers import Billing, Order
 from energy.wire.v1.writer import write
-from protocol.actions import Role
 from protocol.context import write_body
-from tests.messages import BAP_URL, BPP_ID, BPP_URL, context, header, order, own_keys, record
+from tests.messages import BAP_URL, BPP_ID, BPP_URL, context, header, order, own_keys
 from tests.ports import free_port
 
 FLOOR = 0.25
@@ -49,10 +47,9 @@ def server(kind: str, *arguments: str) -> Iterator[int]:
 def messages(count: int, facts_file: Path) -> list[bytes]:
     """Unique signed requests of about 2 KB each, valid for some minutes."""
     keys, now = own_keys("bap.test"), datetime.now(UTC)
-    known = record(keys, Role.BAP, BAP_URL)
-    facts = {"subscriber_id": known.subscriber_id, "key_id": known.key_id, "url": known.url}
-    facts |= {"public_key": base64.b64encode(known.signing_public_key).decode()}
-    facts_file.write_text(json.dumps(facts | {"own_id": BPP_ID, "own_url": BPP_URL}))
+    facts = {"subscriber_id": keys.subscriber_id, "key_id": keys.key_id, "type": "BAP", "url": BAP_URL}
+    facts |= {"signing_public_key": keys.signing_public_b64, "own_id": BPP_ID, "own_url": BPP_URL}
+    facts_file.write_text(json.dumps(facts))
     message = write("select", _padded())
     made = []
     for _ in range(count):

@@ -1,41 +1,33 @@
 """The servers that the benchmarks drive, each a process of its own: ``python -m benchmarks.servers KIND PORT [FILE]``.
 
-``accept`` is the product's own receiving path: `node.server.BecknServer`, inbox and SQLite with ``synchronous=FULL`` on
-uvloop, as every participant runs it; only the keys come from FILE instead of a registry, and the decisions wait.
-``decide`` is the same with decisions that change nothing but the message's own row. ``echo`` is an empty aiohttp server on the standard event loop, the reference. ``sink`` counts bytes and
-answers.
+``accept`` is a whole participant on uvloop, with SQLite and ``synchronous=FULL``, as every role runs it; only its
+registry is a stand-in that knows the sender in FILE, and its decisions wait. ``decide`` is the same with decisions that
+change nothing but the message's own row. ``echo`` is an empty aiohttp server on the standard event loop, the
+reference. ``sink`` counts bytes and answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import selectors
 import socket
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import uvloop
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from nacl.signing import SigningKey
 
-from node.client import PeerClient
-from node.clocks import Clocks, wall_clock
-from node.database import Database
-from node.ids import IdMint
-from node.inbox import Decision, Handler, Inbox, Received
-from node.keyring import Keyring, _Cached
-from node.migrations.run import NODE_VERSIONS
-from node.observability import Metrics
-from node.server import BecknServer
-from node.settings import RegistrySettings, TimeLimits, TradeTimeSettings
+from node import keyfile
+from node.inbox import Decision, Handler, Received
+from node.participant import Participant
+from node.process import quieten_garbage_collector
+from node.settings import NetworkSettings, NodeSettings, RegistrySettings, SizeLimits
 from protocol.actions import Role
-from protocol.keys import KeyId, KeyRecord, OwnKeys
-from protocol.policy import SUBSCRIBED, Identity, Policy
+from protocol.policy import SUBSCRIBED
+from tests.ports import free_port
 
 HELD = 1_000_000
 SINK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -50,61 +42,73 @@ async def _never_decide(_received: Received) -> Decision:
     return lambda _tx: None
 
 
-async def _nothing(_url: str) -> None:
-    return None
+async def _listen(app: web.Application, port: int) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, backlog=1_024).start()
 
 
-def _sender(facts: dict[str, str]) -> KeyRecord:
-    return KeyRecord(
-        subscriber_id=facts["subscriber_id"],
-        key_id=facts["key_id"],
-        signing_public_key=base64.b64decode(facts["public_key"]),
-        role=Role.BAP,
-        url=facts["url"],
-        status=SUBSCRIBED,
-    )
+def _registry_app(items: list[dict[str, str]]) -> web.Application:
+    """Stands in for the registry: it takes every subscription and knows ``items``."""
 
+    async def lookup(request: web.Request) -> web.Response:
+        wanted = await request.json()
+        return web.json_response([item for item in items if item["subscriber_id"] == wanted["subscriber_id"]])
 
-async def accept_app(facts: dict[str, str], handler: Handler = _never_decide) -> web.Application:
-    """The accept path with the sender of ``facts`` known."""
-    folder = Path(tempfile.mkdtemp(prefix="battery-bench-"))
-    database = Database(f"sqlite:///{folder / 'bpp.sqlite'}", [NODE_VERSIONS])
-    await database.start()
-    registry = RegistrySettings("http://127.0.0.1:9", "registry", "", "")
-    own = OwnKeys(facts["own_id"], "k", SigningKey.generate(), X25519PrivateKey.generate())
-    keyring = Keyring(own, registry, PeerClient(1, 1_000), wall_clock, TimeLimits(key_cache_s=3_600))
-    sender = _sender(facts)
-    keyring._cache[KeyId(sender.subscriber_id, sender.key_id)] = _Cached((sender,), wall_clock())
-    inbox = Inbox(database, IdMint(), wall_clock, {"select": handler}, lambda *_: lambda _tx: None, HELD)
-    identity = Identity(facts["own_id"], Role.BPP, facts["own_url"])
-    clocks = Clocks(TradeTimeSettings())
-    server = BecknServer(identity, Policy(), keyring, inbox, clocks, Metrics(), _nothing, strict=True)
+    async def subscribe(_request: web.Request) -> web.Response:
+        return web.json_response({"status": SUBSCRIBED})
+
     app = web.Application()
-    server.add_routes(app)
+    app.router.add_post("/lookup", lookup)
+    app.router.add_post("/subscribe", subscribe)
     return app
 
 
-async def decide_app(facts: dict[str, str]) -> web.Application:
+async def accept(port: int, facts: dict[str, str], handler: Handler = _never_decide) -> None:
+    """A whole participant, whose registry knows the sender of ``facts``."""
+    folder, registry_port = Path(tempfile.mkdtemp(prefix="battery-bench-")), free_port()
+    keys = keyfile.load_or_make(folder, facts["own_id"])
+    known = {"status": SUBSCRIBED, "domain": "dent:0.1.0"}
+    sender = known | {name: facts[name] for name in ("subscriber_id", "key_id", "signing_public_key", "type", "url")}
+    own = known | {"subscriber_id": keys.subscriber_id, "key_id": keys.key_id, "type": "BPP", "url": facts["own_url"]}
+    own["signing_public_key"] = keys.signing_public_b64
+    await _listen(_registry_app([sender, own]), registry_port)
+    registry = RegistrySettings(
+        f"http://127.0.0.1:{registry_port}", "registry", keys.signing_public_b64, keys.encryption_public_b64
+    )
+    settings = NodeSettings(
+        subscriber_id=facts["own_id"],
+        data_dir=folder,
+        public_url=facts["own_url"],
+        port=port,
+        registry=registry,
+        network=NetworkSettings(allow_private_addresses=True, allow_plain_http=True),
+        sizes=SizeLimits(decisions_at_once=HELD),
+    )
+    participant = Participant(settings, Role.BPP, ())
+    participant.serve({"select": handler}, lambda *_: lambda _tx: None, lambda *_: None)
+    await participant.start()
+
+
+async def decide(port: int, facts: dict[str, str]) -> None:
     """The same, and each message is decided: one more transaction, after the ACK."""
-    return await accept_app(facts, _decide_nothing)
+    await accept(port, facts, _decide_nothing)
 
 
-async def echo_app(_facts: dict[str, str]) -> web.Application:
+async def echo(port: int, _facts: dict[str, str]) -> None:
     """An empty server: read the body, send it back."""
 
-    async def echo(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
 
     app = web.Application()
-    app.router.add_post("/beckn/select", echo)
-    return app
+    app.router.add_post("/beckn/select", answer)
+    await _listen(app, port)
 
 
-async def serve(make: Any, port: int, facts: dict[str, str]) -> None:
-    """Run an app until the process is killed; its line on stdout says that it listens."""
-    runner = web.AppRunner(await make(facts), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=1_024).start()
+async def serve(start: Callable[[int, dict[str, str]], Awaitable[None]], port: int, facts: dict[str, str]) -> None:
+    """Run until the process is killed; its line on stdout says that it listens."""
+    await start(port, facts)
     print("listening", flush=True)
     await asyncio.Event().wait()
 
@@ -137,10 +141,11 @@ def main() -> None:
     if kind == "sink":
         sink(port, int(sys.argv[3]))
     elif kind == "echo":
-        asyncio.run(serve(echo_app, port, {}))
+        asyncio.run(serve(echo, port, {}))
     else:
-        app = accept_app if kind == "accept" else decide_app
-        uvloop.run(serve(app, port, json.loads(Path(sys.argv[3]).read_text())))
+        quieten_garbage_collector()
+        facts = json.loads(Path(sys.argv[3]).read_text())
+        uvloop.run(serve(accept if kind == "accept" else decide, port, facts))
 
 
 if __name__ == "__main__":

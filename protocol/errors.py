@@ -155,6 +155,10 @@ class TooManyRequests(Refused):
     http_status = 429
     retryable = True
 
+    def __init__(self, sentence: str, diagnosis: Diagnosis | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(sentence, diagnosis)
+        self.retry_after_s = retry_after_s
+
 
 class TradeRefused(BecknError):
     """A business refusal: the message was ACKed, and a signed callback carries this error.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _DURATION = re.compile(
@@ -48,6 +49,7 @@ def duration_text(duration: timedelta) -> str:
     return f"PT{whole}{fraction}S"
 
 
+@lru_cache(maxsize=256)
 def parse_duration(text: str) -> timedelta:
     """An ISO 8601 duration; a year counts 365 days and a month 30, since a lifetime has no calendar.
 

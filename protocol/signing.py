@@ -32,6 +32,11 @@ _HEADER_LENGTH_MAX = 2_000
 _SCHEME = re.compile(r"\Asignature\s+(?=[a-z])", re.IGNORECASE)
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}")
 _PARAMETER = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]+))\s*(?:,|$)')
+# The form that everyone writes, in one step; whatever is not exactly this is read parameter by parameter.
+_USUAL = re.compile(
+    r'Signature keyId="([^"]*)",algorithm="ed25519",created="([0-9]{1,12})",expires="([0-9]{1,12})",'
+    r'headers="\(created\) \(expires\) digest",signature="([^"]*)"'
+)
 _PARAMETERS = ("keyId", "algorithm", "created", "expires", "headers", "signature")
 
 
@@ -76,6 +81,10 @@ def parse_header(value: str, name: str = AUTHORIZATION) -> SignatureHeader:
     Raises:
         NotAuthenticated: the diagnosis names the parameter.
     """
+    usual = _USUAL.fullmatch(value) if len(value) <= _HEADER_LENGTH_MAX else None
+    if usual is not None:
+        key_id, created, expires, signature = usual.groups()
+        return SignatureHeader(_key_id(key_id, name), int(created), int(expires), _signature(signature, name))
     parameters = _parameters(value, name)
     for needed in _PARAMETERS:
         if needed not in parameters:
