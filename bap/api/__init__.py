@@ -1,0 +1,1 @@
+"""The producer's JSON API under ``/api/v1``."""

@@ -1,0 +1,259 @@
+"""``/api/v1/contracts``: from the selected offer to the invoice.
+
+Each step writes its request and then waits up to ``wait_s`` seconds for the operator's answer. The contract that
+comes back says whether it has come: ``pending`` names the request that is still awaited, ``error`` why the last failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bap import shapes
+from bap.api.contents import contract_json, reading
+from bap.api.members import Members, members_of
+from bap.desk import Desk
+from bap.matching import unusable
+from bap.paperwork import differences, fetch_invoice, read_invoice, submit_consent
+from bap.requests import Sent
+from bap.store import contracts, searches
+from bap.store.records import Contract, FoundOffer, Request, RequestState
+from bap.waiting import until_answered
+from energy.offers import Billing, DispatchMode, InvoiceReference
+from node.problems import Problem, json_response
+from protocol.moments import timestamp_text
+
+LISTED = 50
+READINGS = 1_000
+_BILLING = ("phone", "address", "tax_id", "state_code")
+
+Write = Callable[[Connection], Sent]
+
+
+class ContractsApi:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._requests = desk.requests
+
+    def add_routes(self, app: web.Application, prefix: str) -> None:
+        """Under ``prefix``."""
+        base, one = f"{prefix}/contracts", f"{prefix}/contracts/{{contract_id}}"
+        app.router.add_get(base, self.list)
+        app.router.add_post(base, self.select)
+        app.router.add_get(one, self.read)
+        app.router.add_get(f"{one}/readings", self.readings)
+        app.router.add_get(f"{one}/invoice", self.invoice)
+        for step in (self.init, self.confirm, self.update, self.cancel, self.rating):
+            app.router.add_post(f"{one}/{step.__name__}", step)
+        for step in (self.status, self.track, self.support):
+            app.router.add_post(f"{one}/{step.__name__}", step)
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    async def list(self, _request: web.Request) -> web.Response:
+        """The newest contracts, newest first."""
+
+        def load(tx: Connection) -> Sequence[tuple[Contract, Request | None]]:
+            return [(one, contracts.waiting_request(tx, one.contract_id)) for one in contracts.latest(tx, LISTED)]
+
+        found = await self._desk.database.read(load)
+        return json_response({"contracts": [self._json(contract, pending) for contract, pending in found]})
+
+    async def read(self, request: web.Request) -> web.Response:
+        """One contract."""
+        return json_response(await self._content(request.match_info["contract_id"]))
+
+    async def readings(self, request: web.Request) -> web.Response:
+        """The newest live states, oldest first."""
+        contract = await self._contract(request)
+        found = await self._desk.database.read(lambda tx: contracts.readings_of(tx, contract.contract_id, READINGS))
+        return json_response({"readings": [reading(live) for live in found]})
+
+    async def invoice(self, request: web.Request) -> web.Response:
+        """The invoice, fetched from the operator the first time, and what in it is not as agreed."""
+        contract = await self._contract(request)
+        invoice = contract.invoice
+        if invoice is None:
+            raise Problem(404, "No invoice yet", "The operator has sent no invoice for this contract yet.")
+        document = read_invoice(await self._document(contract, invoice), invoice.url)
+        content: shapes.Invoice = {
+            "number": invoice.number,
+            "due_at": timestamp_text(invoice.due_at),
+            "url": invoice.url,
+            "digest_sha256": invoice.digest_sha256,
+            "differences": differences(contract, document),
+            "document": document,
+        }
+        return json_response(content)
+
+    # -- steps --------------------------------------------------------------------------------------------
+
+    async def select(self, request: web.Request) -> web.Response:
+        """Ask for a quote: the contract begins."""
+        members = await members_of(request)
+        search_id, offer_id = members.text("search_id"), members.text("offer_id")
+        energy_wh = members.optional("energy_wh", members.positive)
+        mode = members.optional("mode", lambda name: members.choice(name, DispatchMode))
+        wait_s = members.wait_s()
+        members.done()
+        found = await self._offer(search_id, offer_id)
+        now = self._now()
+        return await self._sent(lambda tx: self._requests.select(tx, found, energy_wh, mode, now), wait_s, 201)
+
+    async def init(self, request: web.Request) -> web.Response:
+        """Ask for the terms; say who pays."""
+        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        billing, wait_s = members.optional("billing", lambda name: _billing(members.child(name))), members.wait_s()
+        members.done()
+        if billing is None:
+            billing = self._default_billing()
+        return await self._sent(lambda tx: self._requests.init(tx, contract_id, billing, now), wait_s)
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        """Accept quote and terms; hand control of charging over where the terms ask for it."""
+        members, contract_id = await members_of(request), request.match_info["contract_id"]
+        consent, wait_s = members.optional("consent", members.flag), members.wait_s()
+        members.done()
+        submission_id = await self._consent(contract_id, given=consent is True)
+        now = self._now()
+        return await self._sent(lambda tx: self._requests.confirm(tx, contract_id, submission_id, now), wait_s)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Ask how the contract goes on."""
+        return await self._asked(request, self._requests.status)
+
+    async def track(self, request: web.Request) -> web.Response:
+        """Ask where live values can be read."""
+        return await self._asked(request, self._requests.track)
+
+    async def support(self, request: web.Request) -> web.Response:
+        """Ask whom to call."""
+        return await self._asked(request, self._requests.support)
+
+    async def update(self, request: web.Request) -> web.Response:
+        """Ask for another amount."""
+        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        energy_wh, wait_s = members.positive("energy_wh"), members.wait_s()
+        members.done()
+        return await self._sent(lambda tx: self._requests.update(tx, contract_id, energy_wh, now), wait_s)
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """End the contract."""
+        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        reason_id, reason, wait_s = members.text("reason_id"), members.text("reason"), members.wait_s()
+        members.done()
+        return await self._sent(lambda tx: self._requests.cancel(tx, contract_id, reason_id, reason, now), wait_s)
+
+    async def rating(self, request: web.Request) -> web.Response:
+        """Rate the order."""
+        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        value, wait_s = members.between("value", 1, 5), members.wait_s()
+        members.done()
+        return await self._sent(lambda tx: self._requests.rating(tx, contract_id, value, now), wait_s)
+
+    # -- how --------------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._desk.clocks.wire()
+
+    async def _asked(self, request: web.Request, send: Callable[..., Sent]) -> web.Response:
+        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        wait_s = members.wait_s()
+        members.done()
+        return await self._sent(lambda tx: send(tx, contract_id, now), wait_s)
+
+    async def _sent(self, write: Write, wait_s: float, status: int = 200) -> web.Response:
+        """Commit the step, wait for its answer, and give the contract as it is then."""
+        sent = await self._desk.database.write(write)
+        contract_id, message_id = sent.contract.contract_id, sent.request.message_id
+
+        def answered(tx: Connection) -> bool:
+            request = contracts.load_request(tx, message_id)
+            return request is not None and request.state is not RequestState.WAITING
+
+        if wait_s:
+            await until_answered(self._desk.database, contract_id, answered, wait_s)
+        return json_response(await self._content(contract_id), status)
+
+    async def _consent(self, contract_id: str, *, given: bool) -> str | None:
+        """The submission that the terms ask for; None where they ask for none.
+
+        Raises:
+            Problem: 409 without the producer's consent.
+        """
+        now = self._now()
+        contract = await self._desk.database.read(lambda tx: self._requests.legal(tx, contract_id, "confirm", now))
+        form = contract.form
+        if form is None or not form.required:
+            return None
+        if not given:
+            raise Problem(
+                409,
+                "Consent missing",
+                "The operator will command the battery for you. Read the terms at the contract's consent.url and send "
+                'confirm with {"consent": true} to agree.',
+            )
+        if form.submission_id is not None or form.url is None:
+            return form.submission_id
+        return await submit_consent(self._desk.participant.client, contract, form.url)
+
+    async def _document(self, contract: Contract, invoice: InvoiceReference) -> bytes:
+        database, contract_id, digest = self._desk.database, contract.contract_id, invoice.digest_sha256
+        known = await database.read(lambda tx: contracts.invoice_of(tx, contract_id, digest))
+        if known is not None:
+            return known
+        content = await fetch_invoice(self._desk.participant.client, contract, invoice)
+        now = self._now()
+        await database.write(lambda tx: contracts.put_invoice(tx, contract_id, digest, content, now))
+        return content
+
+    async def _offer(self, search_id: str, offer_id: str) -> FoundOffer:
+        found = await self._desk.database.read(lambda tx: searches.offer_of(tx, search_id, offer_id))
+        if found is None:
+            raise Problem(404, "Not found", f"Search {search_id} has no offer {offer_id}.")
+        reason = unusable(found.offer)
+        if reason is not None:
+            raise Problem(409, "Offer unusable", reason)
+        return found
+
+    async def _contract(self, request: web.Request) -> Contract:
+        contract_id = request.match_info["contract_id"]
+        contract = await self._desk.database.read(lambda tx: contracts.load(tx, contract_id))
+        if contract is None:
+            raise Problem(404, "Not found", f"There is no contract {contract_id}.")
+        return contract
+
+    async def _content(self, contract_id: str) -> shapes.Contract:
+        contract, pending = await self._desk.database.read(
+            lambda tx: (contracts.load(tx, contract_id), contracts.waiting_request(tx, contract_id))
+        )
+        if contract is None:
+            raise Problem(404, "Not found", f"There is no contract {contract_id}.")
+        return self._json(contract, pending)
+
+    def _json(self, contract: Contract, pending: Request | None) -> shapes.Contract:
+        clocks = self._desk.clocks
+        return contract_json(contract, pending, clocks.trade(), clocks.trade_time.speed)
+
+    def _default_billing(self) -> Billing:
+        if self._desk.settings.billing is None:
+            raise Problem(
+                400,
+                "Invalid request",
+                "/billing: Say who pays; this platform's settings name nobody.",
+                errors=[{"pointer": "/billing", "detail": "Say who pays; this platform's settings name nobody."}],
+            )
+        return self._desk.settings.billing.billing
+
+
+def _billing(members: Members) -> Billing:
+    email = members.optional("email", members.email)
+    others = {name: members.optional(name, members.text) for name in _BILLING}
+    billing = Billing(members.text("name"), email, **others)
+    members.done_here()
+    return billing

@@ -1,0 +1,1 @@
+"""What the producer's platform does with the operators' answers."""

@@ -1,0 +1,194 @@
+"""Every call of the producer's API without any IO: what `bap.client` sends, and how it reads what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Generic, NotRequired, Required, TypedDict, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from bap.shapes import Contract, DispatchMode, Invoice, Reading, Search, SearchSummary, TradeTime
+
+T = TypeVar("T")
+Times = tuple[datetime | str, datetime | str]
+Number = Decimal | int | str
+
+_PREFIX = "/api/v1"
+
+
+class Wanted(TypedDict, total=False):
+    """What a search asks for: ``energy_wh`` taken in during ``charge``, given back in ``giveback``.
+
+    Times are aware datetimes or RFC 3339 texts, ``near`` is (latitude, longitude), ``max_price`` the total per kWh
+    stored, ``min_efficiency`` a fraction of one.
+    """
+
+    energy_wh: Required[int]
+    charge: Required[Times]
+    giveback: Required[Times]
+    near: Required[tuple[Number, Number]]
+    radius_m: Required[int]
+    mode: DispatchMode | None
+    min_power_w: int | None
+    max_price: Number | None
+    min_efficiency: Number | None
+
+
+class Billing(TypedDict):
+    """Who pays."""
+
+    name: str
+    email: NotRequired[str]
+    phone: NotRequired[str]
+    address: NotRequired[str]
+    tax_id: NotRequired[str]
+    state_code: NotRequired[str]
+
+
+class ApiError(Exception):
+    """The platform refused: ``status`` of HTTP, ``title`` and ``detail`` of the problem document (RFC 9457).
+
+    ``errors`` lists wrong members as ``{"pointer", "detail"}``; ``code`` and ``path`` are set when the trade refused.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status = status
+        self.title = str(problem.get("title", "Error"))
+        self.detail = str(problem.get("detail", ""))
+        self.errors: list[dict[str, str]] = problem.get("errors") or []
+        self.code: str | None = problem.get("code")
+        self.path: str | None = problem.get("path")
+        super().__init__(f"{status} {self.title}: {self.detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request whose answer is a ``T``, or has it as its ``member``. ``wait_s``: how long the server may wait."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    wait_s: float = 0
+    member: str | None = None
+
+    def arguments(self, timeout_s: float) -> dict[str, Any]:
+        """The arguments of httpx's ``request``."""
+        made = {"method": self.method, "url": _PREFIX + self.path, "timeout": timeout_s + self.wait_s}
+        return made if self.body is None else {**made, "json": {**self.body, "wait_s": self.wait_s}}
+
+    def result(self, response: httpx.Response) -> T:
+        """What the platform answered.
+
+        Raises:
+            ApiError: it refused.
+        """
+        try:
+            content = response.json()
+        except ValueError:
+            content = {"detail": "the answer is no JSON"}
+            raise ApiError(response.status_code, content) from None
+        if not response.is_success:
+            raise ApiError(response.status_code, content if isinstance(content, dict) else {})
+        found: T = content if self.member is None else content[self.member]
+        return found
+
+
+def search(wanted: Wanted, wait_s: float) -> Call[Search]:
+    """Send a search."""
+    latitude, longitude = wanted["near"]
+    body = {
+        **wanted,
+        "charge": _window(wanted["charge"]),
+        "giveback": _window(wanted["giveback"]),
+        "near": {"latitude": str(latitude), "longitude": str(longitude)},
+        "max_price": _text(wanted.get("max_price")),
+        "min_efficiency": _text(wanted.get("min_efficiency")),
+    }
+    return Call("POST", "/searches", _given(body), wait_s)
+
+
+def read_search(search_id: str) -> Call[Search]:
+    """Read a search."""
+    return Call("GET", f"/searches/{_part(search_id)}")
+
+
+def searches() -> Call[list[SearchSummary]]:
+    """List searches."""
+    return Call("GET", "/searches", member="searches")
+
+
+def select(
+    search_id: str, offer_id: str, energy_wh: int | None, mode: DispatchMode | None, wait_s: float
+) -> Call[Contract]:
+    """Begin a contract."""
+    body = {"search_id": search_id, "offer_id": offer_id, "energy_wh": energy_wh, "mode": mode}
+    return Call("POST", "/contracts", _given(body), wait_s)
+
+
+def step(contract_id: str, name: str, wait_s: float, **body: Any) -> Call[Contract]:
+    """A step of a contract: init, confirm, status, track, support, update, cancel or rating."""
+    return Call("POST", f"/contracts/{_part(contract_id)}/{name}", _given(body), wait_s)
+
+
+def contract(contract_id: str) -> Call[Contract]:
+    """Read a contract."""
+    return Call("GET", f"/contracts/{_part(contract_id)}")
+
+
+def contracts() -> Call[list[Contract]]:
+    """List contracts."""
+    return Call("GET", "/contracts", member="contracts")
+
+
+def readings(contract_id: str) -> Call[list[Reading]]:
+    """List live states."""
+    return Call("GET", f"/contracts/{_part(contract_id)}/readings", member="readings")
+
+
+def invoice(contract_id: str) -> Call[Invoice]:
+    """Read the invoice."""
+    return Call("GET", f"/contracts/{_part(contract_id)}/invoice")
+
+
+def trade_time() -> Call[TradeTime]:
+    """Read the trade clock."""
+    return Call("GET", "/trade-time")
+
+
+def headers(token: str) -> dict[str, str]:
+    """What every request carries."""
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+def reached(found: Contract, until: Collection[str]) -> bool:
+    """Whether the contract's stage or state is one of ``until``."""
+    return found["stage"] in until or found["state"] in until
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _text(number: Number | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _window(times: Times) -> dict[str, str]:
+    start, end = times
+    return {"start": _moment(start), "end": _moment(end)}
+
+
+def _moment(moment: datetime | str) -> str:
+    if isinstance(moment, str):
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no zone")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

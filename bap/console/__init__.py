@@ -1,0 +1,1 @@
+"""The read-only page under ``/console``: offers, contracts, live state and invoice in a browser."""

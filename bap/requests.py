@@ -1,0 +1,252 @@
+"""Every request of the producer's platform: what makes it legal, and its letter in the outbox.
+
+Each function is the whole of one ``write(fn)``: it changes the search or contract, remembers the request and writes
+the letter, or does nothing of it. A request is legal when `protocol.lifecycle` has the step, and while no confirm or
+cancel is under way. A newer select, init, update or read takes the place of an older one that still waits, whose
+answer then does not count; an older confirm or cancel keeps counting, since the operator may have carried it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+
+from sqlalchemy import Connection
+
+from bap.settings import BapSettings
+from bap.store import contracts, searches
+from bap.store.records import Contract, FoundOffer, Request, Search
+from energy.offers import (
+    Billing,
+    CancelRequest,
+    DispatchMode,
+    Message,
+    Order,
+    RatingRequest,
+    SearchIntent,
+    StatusRequest,
+    SupportRequest,
+    TrackRequest,
+    UpdateRequest,
+)
+from energy.wire.v1.writer import write
+from node.ids import new_uuid
+from node.participant import Participant
+from node.problems import Problem
+from protocol.context import Context
+from protocol.lifecycle import after
+from protocol.moments import timestamp_text
+
+_BINDING = ("confirm", "cancel")
+_READS = ("status", "track", "support", "rating")
+_REPLACED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(("select", "init", "confirm"), ("select", "init")),
+        "update": ("update",),
+        "cancel": ("update",),
+        **{action: (action,) for action in _READS},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A contract with the request that was just written for it."""
+
+    contract: Contract
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What the API calls inside `Database.write`; ``now`` is wire time."""
+
+    participant: Participant
+    settings: BapSettings
+
+    def search(self, tx: Connection, intent: SearchIntent, now: datetime) -> Search:
+        """Send a search to the gateway."""
+        intent = replace(intent, meter_address=self.settings.meter_address)
+        search = Search(search_id=new_uuid(), message_id=new_uuid(), created_at=now, intent=intent)
+        searches.add(tx, search)
+        context = self._context("search", search.search_id, search.message_id, now)
+        self.participant.send(tx, context, self.settings.gateway_url, write("search", intent), now=now)
+        return search
+
+    def select(
+        self, tx: Connection, found: FoundOffer, energy_wh: int | None, mode: DispatchMode | None, now: datetime
+    ) -> Sent:
+        """Begin a contract about an offer: under the search's own transaction the first time, then under fresh ones.
+
+        Raises:
+            Problem: the search is unknown or had no windows, or the offer has no such way of dispatch.
+        """
+        search = searches.hold(tx, found.search_id)
+        if search is None:
+            raise Problem(404, "Not found", f"There is no search {found.search_id}.")
+        taken = contracts.exists(tx, search.search_id)
+        contract = _new_contract(search, found, energy_wh, mode, new_uuid() if taken else search.search_id, now)
+        contracts.add(tx, contract)
+        return self._send(tx, contract, "select", self._order(contract), now)
+
+    def init(self, tx: Connection, contract_id: str, billing: Billing, now: datetime) -> Sent:
+        """Ask for the terms. Raises as `legal`."""
+        contract = replace(self.legal(tx, contract_id, "init", now), billing=billing)
+        return self._send(tx, contract, "init", self._order(contract), now)
+
+    def confirm(self, tx: Connection, contract_id: str, submission_id: str | None, now: datetime) -> Sent:
+        """Confirm quote and terms; ``submission_id`` is the consent's, where one is asked for. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "confirm", now)
+        if contract.form is not None and submission_id is not None:
+            contract = replace(contract, form=replace(contract.form, submission_id=submission_id))
+        echo = replace(self._order(contract), quote=contract.quote, payment=contract.payment, form=contract.form)
+        return self._send(tx, contract, "confirm", echo, now)
+
+    def status(self, tx: Connection, contract_id: str, now: datetime) -> Sent:
+        """Ask how the contract goes on. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "status", now)
+        return self._send(tx, contract, "status", StatusRequest(_order_id(contract)), now)
+
+    def track(self, tx: Connection, contract_id: str, now: datetime) -> Sent:
+        """Ask where live values can be read. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "track", now)
+        return self._send(tx, contract, "track", TrackRequest(_order_id(contract)), now)
+
+    def support(self, tx: Connection, contract_id: str, now: datetime) -> Sent:
+        """Ask whom to call. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "support", now)
+        return self._send(tx, contract, "support", SupportRequest(_order_id(contract)), now)
+
+    def update(self, tx: Connection, contract_id: str, energy_wh: int, now: datetime) -> Sent:
+        """Ask for another amount. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "update", now)
+        content = UpdateRequest(_order_id(contract), "items", energy_wh, contract.item_id)
+        return self._send(tx, contract, "update", content, now, energy_wh)
+
+    def cancel(self, tx: Connection, contract_id: str, reason_id: str, reason: str, now: datetime) -> Sent:
+        """End the contract. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "cancel", now)
+        return self._send(tx, contract, "cancel", CancelRequest(_order_id(contract), reason_id, reason), now)
+
+    def rating(self, tx: Connection, contract_id: str, value: Decimal, now: datetime) -> Sent:
+        """Rate the order, from 1 to 5. Raises as `legal`."""
+        contract = self.legal(tx, contract_id, "rating", now)
+        return self._send(tx, contract, "rating", RatingRequest("Order", _order_id(contract), value), now)
+
+    def legal(self, tx: Connection, contract_id: str, action: str, now: datetime) -> Contract:
+        """The contract, held, if ``action`` may be sent for it now.
+
+        Raises:
+            Problem: 404 unknown, 409 an answer is awaited first.
+            TradeRefused: not in the contract's stage; the sentence names what is possible.
+        """
+        contract = contracts.hold(tx, contract_id)
+        if contract is None:
+            raise Problem(404, "Not found", f"There is no contract {contract_id}.")
+        after(contract.stage, action)
+        under_way = contracts.waiting_request(tx, contract_id, _BINDING)
+        if action not in _READS and under_way is not None:
+            until = under_way.sent_at + timedelta(seconds=self.settings.answer_within_s)
+            if now < until:
+                raise Problem(
+                    409,
+                    "Answer awaited",
+                    f"{action} is not possible while the answer to {under_way.action} is awaited; "
+                    f"read the contract, or try again after {timestamp_text(until)}.",
+                )
+        return contract
+
+    def _send(
+        self,
+        tx: Connection,
+        contract: Contract,
+        action: str,
+        content: Message,
+        now: datetime,
+        energy_wh: int | None = None,
+    ) -> Sent:
+        contracts.replace_requests(tx, contract.contract_id, _REPLACED[action])
+        request = Request(new_uuid(), contract.contract_id, action, now, energy_wh=energy_wh)
+        contracts.add_request(tx, request)
+        error = contract.error
+        if error is not None and (action not in _READS or error.action == action):
+            error = None
+        contract = replace(contract, error=error, updated_at=now)
+        contracts.save(tx, contract)
+        context = replace(
+            self._context(action, contract.contract_id, request.message_id, now),
+            bpp_id=contract.bpp_id,
+            bpp_uri=contract.bpp_uri,
+        )
+        # Of reads that could not be sent yet, the newest is enough.
+        coalesce_key = action if action in _READS else None
+        message = write(action, content)
+        self.participant.send(tx, context, contract.bpp_uri, message, now=now, coalesce_key=coalesce_key)
+        return Sent(contract, request)
+
+    def _order(self, contract: Contract) -> Order:
+        return Order(
+            provider=contract.provider,
+            item_id=contract.item_id,
+            use=contract.use,
+            mode=contract.mode,
+            billing=contract.billing,
+            producer_meter_address=self.settings.meter_address,
+        )
+
+    def _context(self, action: str, transaction_id: str, message_id: str, now: datetime) -> Context:
+        own, settings = self.participant.identity, self.settings
+        return Context(
+            domain=settings.domains[0],
+            action=action,
+            bap_id=own.subscriber_id,
+            bap_uri=own.url,
+            transaction_id=transaction_id,
+            message_id=message_id,
+            timestamp=now,
+            ttl=settings.request_ttl_s.of(action),
+            city_code=settings.city_code,
+            country_code=settings.country_code,
+        )
+
+
+def _new_contract(
+    search: Search,
+    found: FoundOffer,
+    energy_wh: int | None,
+    mode: DispatchMode | None,
+    contract_id: str,
+    now: datetime,
+) -> Contract:
+    offer, use = found.offer, search.intent.use
+    if use is None:
+        raise Problem(409, "No windows", f"Search {search.search_id} names no windows to store energy in.")
+    mode = mode or search.intent.mode or offer.modes[0]
+    if mode not in offer.modes:
+        raise Problem(
+            409, "Not offered", f"{offer.name} offers {' and '.join(offer.modes)}, not {mode}: name another mode."
+        )
+    return Contract(
+        contract_id=contract_id,
+        search_id=search.search_id,
+        offer_id=found.offer_id,
+        bpp_id=found.bpp_id,
+        bpp_uri=found.bpp_uri,
+        provider=offer.provider,
+        item_id=offer.item_id,
+        item_name=offer.name,
+        use=replace(use, energy_wh=energy_wh or use.energy_wh),
+        mode=mode,
+        tariff=offer.tariff,
+        specification=offer.specification,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _order_id(contract: Contract) -> str:
+    assert contract.order_id is not None, "a contract that is ACTIVE or later has its order's id"
+    return contract.order_id

@@ -1,0 +1,134 @@
+"""What the producer's platform remembers: searches, offers, contracts and the requests it sent.
+
+All are immutable; a change is a new record. Created, updated, sent and told times are wire time, the rest trade time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from energy.offers import (
+    BatterySpecification,
+    Billing,
+    Cancellation,
+    ConsentForm,
+    ContractState,
+    DispatchMode,
+    InvoiceReference,
+    LiveState,
+    Offer,
+    OrderStatus,
+    Payment,
+    Provider,
+    Quote,
+    SearchIntent,
+    StorageUse,
+    SupportContact,
+)
+from energy.tariffs import Tariff
+from protocol.lifecycle import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last request of ``action`` came to nothing: the operator's error, or why it could not be delivered.
+
+    ``code`` is one of BECKN-005, or `UNDELIVERED`; ``path`` a JSON pointer into the request, or empty.
+    """
+
+    action: str
+    code: str
+    message: str
+    path: str = ""
+
+
+UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search that was sent; its id is its transaction's. ``answers`` is how many platforms have answered."""
+
+    search_id: str
+    message_id: str
+    created_at: datetime
+    intent: SearchIntent
+    error: Failure | None = None
+    answers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOffer:
+    """An offer as one platform made it in answer to one search. ``bpp_uri`` is where its requests go."""
+
+    offer_id: str
+    search_id: str
+    bpp_id: str
+    bpp_uri: str
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One trade with one operator, from the first ``select`` on; its id is its transaction's.
+
+    ``tariff`` and ``specification`` are the offer's, to check plan and bill by. ``quote`` is the latest, ``agreed`` the
+    one that was confirmed. ``told_at`` is the timestamp of the newest message
+    about its course. ``tracking_url`` and ``support`` are what the operator answered to track and support.
+    """
+
+    contract_id: str
+    search_id: str
+    offer_id: str
+    bpp_id: str
+    bpp_uri: str
+    provider: Provider
+    item_id: str
+    item_name: str
+    use: StorageUse
+    mode: DispatchMode
+    tariff: Tariff
+    specification: BatterySpecification
+    created_at: datetime
+    updated_at: datetime
+    stage: Stage = Stage.NEW
+    order_id: str | None = None
+    status: OrderStatus | None = None
+    state: ContractState | None = None
+    quote: Quote | None = None
+    quote_expires_at: datetime | None = None
+    agreed: Quote | None = None
+    billing: Billing | None = None
+    payment: Payment | None = None
+    form: ConsentForm | None = None
+    live: LiveState | None = None
+    tracking_url: str | None = None
+    support: SupportContact | None = None
+    invoice: InvoiceReference | None = None
+    cancellation: Cancellation | None = None
+    error: Failure | None = None
+    told_at: datetime | None = None
+
+
+class RequestState(StrEnum):
+    """What became of a request: its answer is awaited, came, or will not come or count any more."""
+
+    WAITING = "WAITING"
+    ANSWERED = "ANSWERED"
+    REFUSED = "REFUSED"
+    UNDELIVERED = "UNDELIVERED"
+    REPLACED = "REPLACED"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that was sent for a contract. ``energy_wh`` is the new amount that an ``update`` asks for."""
+
+    message_id: str
+    contract_id: str
+    action: str
+    sent_at: datetime
+    state: RequestState = RequestState.WAITING
+    energy_wh: int | None = None
