@@ -2,8 +2,8 @@
 
 Each function is the whole of one ``write(fn)``: it changes the search or contract, remembers the request and writes
 the letter, or does nothing of it. A request is legal when `protocol.lifecycle` has the step, and while no confirm or
-cancel is under way. A newer select, init, update or read takes the place of an older one that still waits, whose
-answer then does not count; an older confirm or cancel keeps counting, since the operator may have carried it out.
+cancel is under way. A newer select, init or read takes the place of an older one that still waits, whose answer then
+does not count; an older confirm, update or cancel keeps counting, since the operator may have carried it out.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ _READS = ("status", "track", "support", "rating")
 _REPLACED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("select", "init", "confirm"), ("select", "init")),
-        "update": ("update",),
-        "cancel": ("update",),
         **{action: (action,) for action in _READS},
     }
 )
@@ -168,7 +166,7 @@ class Requests:
         now: datetime,
         energy_wh: int | None = None,
     ) -> Sent:
-        contracts.replace_requests(tx, contract.contract_id, _REPLACED[action])
+        contracts.replace_requests(tx, contract.contract_id, _REPLACED.get(action, ()))
         request = Request(new_uuid(), contract.contract_id, action, now, energy_wh=energy_wh)
         contracts.add_request(tx, request)
         error = contract.error

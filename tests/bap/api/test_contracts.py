@@ -12,6 +12,7 @@ from aiohttp import web
 from bap.app import Bap
 from bap.client import ApiError, AsyncBapClient
 from bap.settings import BillingSettings
+from bap.store import searches
 from energy.offers import Catalog, ContractState, OrderStatus
 from node.answers import nack
 from node.problems import Problem, json_response
@@ -115,10 +116,14 @@ async def test_an_offer_that_nobody_made_is_not_found(client: AsyncBapClient) ->
 async def test_an_offer_with_impossible_figures_is_neither_shown_nor_sold(
     client: AsyncBapClient, market: Market, bap: Bap
 ) -> None:
-    impossible = replace(OFFER, tariff=replace(OFFER.tariff, currency="XXX"))
+    impossible = replace(OFFER, tariff=replace(OFFER.tariff, currency="ZZZ"))
     market.answers["search"] = lambda _intent: Catalog(PROVIDER, (impossible,))
     search = await client.search(**NEED, wait_s=WAIT_S)
     assert (search["answers"], search["offers"]) == (1, [])
+    (kept,) = await bap.participant.database.read(lambda tx: searches.offers_of(tx, search["search_id"]))
+    with pytest.raises(ApiError, match="ZZZ") as caught:
+        await client.select(search["search_id"], kept.offer_id)
+    assert (caught.value.status, caught.value.title) == (409, "Offer unusable")
 
 
 @pytest.mark.parametrize(
