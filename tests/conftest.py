@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from node.ids import new_uuid
 from tests import postgres
 
 
@@ -23,15 +20,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """The URL of a fresh database on it."""
-    name = f"test_{new_uuid().replace('-', '')}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(postgres_server)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return postgres_server.rpartition("/")[0] + f"/{name}"
+    return postgres.new_database(postgres_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from node.ids import new_uuid
 from tests.ports import free_port
 
 
@@ -63,3 +66,16 @@ def running() -> Iterator[str]:
         if data.exists():
             run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
         shutil.rmtree(home, ignore_errors=True)
+
+
+def new_database(server_url: str) -> str:
+    """The URL of a fresh database on a running server."""
+    name = f"test_{new_uuid().replace('-', '')}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(server_url)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return server_url.rpartition("/")[0] + f"/{name}"

@@ -1,0 +1,54 @@
+"""The four processes, once for the folder, all of them alive at the start of each test.
+
+They live on the session's event loop: a test here carries ``asyncio(loop_scope="session")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from bap.client import AsyncBapClient
+from energy.offers import Place
+from tests.faults import processes as servers
+from tests.faults.processes import Processes
+from tests.journeys.trading import places
+
+_PLACES = places()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def all_processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
+    """Registry, gateway, operator and producer."""
+    async with servers.running(tmp_path_factory.mktemp("processes")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def processes(all_processes: Processes) -> Processes:
+    """The same, none of them dead."""
+    await all_processes.start_missing()
+    return all_processes
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(processes: Processes) -> AsyncIterator[AsyncBapClient]:
+    """The producer's client."""
+    async with processes.producer() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def operator(processes: Processes) -> AsyncIterator[httpx.AsyncClient]:
+    """The operator's API."""
+    async with processes.operator() as opened:
+        yield opened
+
+
+@pytest.fixture
+def place() -> Place:
+    """A place that no other test uses."""
+    return next(_PLACES)
