@@ -18,6 +18,7 @@ from bap.requests import Requests
 from bap.settings import BapSettings
 from bap.undelivered import note_undelivered
 from node.clocks import Now, wall_clock
+from node.login import add_login
 from node.participant import OUTSIDE, Outside, Participant
 from protocol.actions import Role
 
@@ -50,6 +51,7 @@ class Bap:
 
     def _add_routes(self, app: web.Application) -> None:
         add_api(app, self._desk)
+        add_login(app, self.participant.access, self.participant.database)
         add_console(app)
 
     def _dead(self, tx: Connection, row: Row[Any], reason: str) -> None:

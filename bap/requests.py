@@ -33,6 +33,7 @@ from energy.offers import (
     UpdateRequest,
 )
 from energy.wire.v1.writer import write
+from node.callers import DEFAULT_ACCOUNT
 from node.ids import new_uuid
 from node.participant import Participant
 from node.problems import Problem
@@ -65,10 +66,10 @@ class Requests:
     participant: Participant
     settings: BapSettings
 
-    def search(self, tx: Connection, intent: SearchIntent, now: datetime) -> Search:
-        """Send a search to the gateway."""
+    def search(self, tx: Connection, intent: SearchIntent, now: datetime, account: str = DEFAULT_ACCOUNT) -> Search:
+        """Send a search to the gateway, for this account."""
         intent = replace(intent, meter_address=self.settings.meter_address)
-        search = Search(search_id=new_uuid(), message_id=new_uuid(), created_at=now, intent=intent)
+        search = Search(search_id=new_uuid(), message_id=new_uuid(), created_at=now, intent=intent, account=account)
         searches.add(tx, search)
         context = self._context("search", search.search_id, search.message_id, now)
         self.participant.send(tx, context, self.settings.gateway_url, write("search", intent), now=now)
@@ -242,6 +243,7 @@ def _new_contract(
         specification=offer.specification,
         created_at=now,
         updated_at=now,
+        account=search.account,
     )
 
 

@@ -21,6 +21,9 @@ from protocol.errors import SettingsWrong
 
 ROLES = ("registry", "gateway", "bpp", "bap")
 
+# Everybody is on this machine, so nobody could be called without it. A person who says otherwise is obeyed.
+_NETWORK: dict[str, Any] = {"allow_private_addresses": True}
+
 # What a new file says for a person to change; later starts leave it alone.
 _FIRST: dict[str, dict[str, Any]] = {
     "bpp": {
@@ -90,7 +93,8 @@ def write_settings(network: LocalNetwork, now: datetime) -> None:
     try:
         network.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         trade_time = _trade_time(network, now)
-        registry = keyfile.load_or_make(network.data_dir / "registry", _subscriber_id("registry"))
+        passphrase = keyfile.passphrase_of(_passphrase_file(network))
+        registry = keyfile.load_or_make(network.data_dir / "registry", _subscriber_id("registry"), passphrase)
         pinned = {
             "url": network.url("registry"),
             "subscriber_id": registry.subscriber_id,
@@ -102,7 +106,9 @@ def write_settings(network: LocalNetwork, now: datetime) -> None:
             fresh = _settings(network, role) | {"trade_time": trade_time}
             if role != "registry":
                 fresh["registry"] = pinned
-            content = _FIRST.get(role, {}) | kept | fresh
+            content = _FIRST.get(role, {}) | {"network": _NETWORK} | kept | fresh
+            if isinstance(content["network"], dict):
+                content["network"] = _NETWORK | content["network"]
             network.file(role).write_text(tomli_w.dumps(content), encoding="utf-8")
     except OSError as error:
         raise SettingsWrong(f"{error.filename or network.data_dir}: {error.strerror}") from None
@@ -132,6 +138,13 @@ def _existing(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsWrong(f"{file}: not TOML: {error}") from None
+
+
+def _passphrase_file(network: LocalNetwork) -> Path | None:
+    """Under which a person has the registry's keys sealed."""
+    kept = _existing(network.file("registry")).get("keys")
+    named = kept.get("passphrase_file") if isinstance(kept, dict) else None
+    return Path(named) if isinstance(named, str) else None
 
 
 def _trade_time(network: LocalNetwork, now: datetime) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Calling peers, and nothing but peers: one session, no redirects, answers bounded in size and time.
 
+An address that the network's settings do not allow is not called (`protocol.addresses`): URLs are judged before the
+call, names again by what they resolve to when we connect. Answers are never decompressed, so none grows in our hands.
+
 Every call is reported to the observers as an `Exchange`; the demo's message list is made of these.
 """
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +16,12 @@ from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractResolver
 
+from node.addresses import CheckedResolver
+from node.settings import NodeSettings
+from node.tls import client_context
+from protocol.addresses import AddressRules, check_url
 from protocol.errors import Diagnosis, PeerFailed
 
 DELIVERED = frozenset({200, 201, 202, 204})
@@ -64,20 +73,50 @@ class Answer:
 
 
 class PeerClient:
-    """Opened with `start`, closed with `stop`."""
+    """Opened with `start`, closed with `stop`. ``timeout_s`` is for a whole call, its answer's last byte included.
 
-    def __init__(self, timeout_s: float, max_answer_bytes: int) -> None:
+    ``tls`` None: the system's authorities. ``resolver`` None: the system's.
+    """
+
+    def __init__(
+        self,
+        timeout_s: float,
+        max_answer_bytes: int,
+        rules: AddressRules | None = None,
+        tls: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._max_answer_bytes = max_answer_bytes
+        self._rules = rules or AddressRules()
+        self._tls = tls
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
         self.observers: list[Callable[[Exchange], None]] = []
 
+    @classmethod
+    def from_settings(cls, settings: NodeSettings) -> PeerClient:
+        """The client of a participant or of the registry.
+
+        Raises:
+            SettingsWrong: a certificate file can not be used.
+        """
+        limits, sizes = settings.times, settings.sizes
+        return cls(limits.peer_timeout_s, sizes.max_answer_bytes, settings.network.rules, client_context(settings))
+
     async def start(self) -> None:
         """Open the session."""
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30)
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=0,
+            keepalive_timeout=30,
+            resolver=CheckedResolver(self._resolver or aiohttp.ThreadedResolver(), self._rules),
+            ssl=self._tls or True,
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
+            headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -93,6 +132,7 @@ class PeerClient:
 
         Raises:
             PeerFailed: no connection, no answer in time, a redirect, or an answer that is too long.
+            AddressForbidden: the settings do not allow this address.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         return await self._call("POST", url, body, sent)
@@ -125,6 +165,7 @@ class PeerClient:
     async def _exchange(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         if self._session is None:
             raise RuntimeError("the client is not open")
+        check_url(url, self._rules)
         try:
             async with self._session.request(
                 method, url, data=body or None, headers=headers, allow_redirects=False

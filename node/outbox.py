@@ -11,7 +11,8 @@ sender claims due rows, signs and posts them, and writes the end of each.
 * **Back-off per destination** is stored, doubles with each failure and has jitter. A valid message *from* that peer
   clears it (`cleared`), since it is evidently alive.
 * **The end**: delivered (any form of ACK), or a dead letter with its reason: the message's ttl has passed, the attempts
-  are spent, or the peer answered NACK. The role hears of dead letters (``on_dead``) in the same transaction.
+  are spent, the peer answered NACK, or its address is none that we call. The role hears of dead letters (``on_dead``)
+  in the same transaction.
 * Bodies are stored, never signatures: a retry after an hour is signed anew. Only a gateway's relay keeps the sender's
   own header, which is part of what it forwards.
 
@@ -27,9 +28,25 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from node.client import Answer, PeerClient
 from node.clocks import Now, milliseconds
@@ -219,6 +236,9 @@ class Outbox:
             answer = await self._client.post(url, body, self._sign(body, row.relayed_authorization))
         except PeerFailed as error:
             reason = error.sentence
+            if not error.retryable:
+                await self._database.write(lambda tx: self._bury(tx, row, token, reason, None))
+                return
             await self._database.write(lambda tx: self._fail(tx, row, token, reason, None, None))
             self._backed_off.add(row.destination)
             return
@@ -280,6 +300,21 @@ def claim(
 
     ``left`` is how many more a destination may have that has some in flight already.
     """
+    names = tuple(sorted(left))
+    values: dict[str, object] = {f"room_{place}": left[name] for place, name in enumerate(names)}
+    values |= {"now_ms": now_ms, "until_ms": now_ms + LEASE_MS, "token": token}
+    values |= {"rows": limit, "per_destination": per_destination}
+    rows = tx.execute(_claiming(tx.dialect.name, names), values).all()
+    return sorted(rows, key=lambda row: row.id)
+
+
+@lru_cache(maxsize=256)
+def _claiming(dialect: str, limited: tuple[str, ...]) -> ReturningUpdate[tuple[object, ...]]:
+    """The statement of `claim`; ``limited`` are the destinations with room for ``room_0``, ``room_1``, …
+
+    It is kept: making it anew costs several times what running it does.
+    """
+    now_ms, per_destination = bindparam("now_ms", type_=BigInteger), bindparam("per_destination", type_=Integer)
     older = outbox.alias("older")
     lane_head = ~exists().where(
         older.c.destination == outbox.c.destination,
@@ -303,17 +338,14 @@ def claim(
         )
         .subquery()
     )
-    rooms = case(left, value=due.c.destination, else_=per_destination) if left else per_destination
-    chosen = select(due.c.id).where(due.c.place <= rooms).order_by(due.c.id).limit(limit)
-    if tx.dialect.name == "postgresql":
+    room = {name: bindparam(f"room_{place}", type_=Integer) for place, name in enumerate(limited)}
+    rooms = case(room, value=due.c.destination, else_=per_destination) if room else per_destination
+    chosen = select(due.c.id).where(due.c.place <= rooms).order_by(due.c.id).limit(bindparam("rows", type_=Integer))
+    if dialect == "postgresql":
         chosen = select(outbox.c.id).where(outbox.c.id.in_(chosen)).with_for_update(skip_locked=True)
-    rows = tx.execute(
-        update(outbox)
-        .where(outbox.c.id.in_(chosen), outbox.c.lease_until_ms <= now_ms, outbox.c.state == PENDING)
-        .values(lease_until_ms=now_ms + LEASE_MS, lease_token=token)
-        .returning(outbox)
-    ).all()
-    return sorted(rows, key=lambda row: row.id)
+    leased = {"lease_until_ms": bindparam("until_ms", type_=BigInteger), "lease_token": bindparam("token")}
+    free = (outbox.c.id.in_(chosen), outbox.c.lease_until_ms <= now_ms, outbox.c.state == PENDING)
+    return update(outbox).where(*free).values(leased).returning(outbox)
 
 
 def _finish(tx: Connection, row: Row[tuple[object, ...]], token: str, status: int, now: datetime) -> None:

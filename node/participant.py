@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,23 +17,33 @@ from typing import Any
 
 from aiohttp import web
 from prometheus_client import generate_latest
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, func, select
 
-from node import keyfile
-from node.auth import bearer_required, load_or_make_token
+from node import audit, keyfile
+from node.access import Access
+from node.addresses import check_own_addresses
+from node.auth import load_or_make_token
+from node.callers import AccessRole, allow
 from node.client import Exchange, PeerClient
 from node.clocks import Clocks, Now, wall_clock
 from node.database import Database
+from node.headers import security_headers
 from node.ids import IdMint
 from node.inbox import Handler, Inbox, RefusalHandler
+from node.keycare import KeyCare
+from node.keyfile import KeyFile, passphrase_of
 from node.keyring import Keyring
 from node.migrations.run import NODE_VERSIONS
 from node.observability import Metrics
 from node.outbox import Letter, Outbox, enqueue
 from node.problems import json_response, problems
+from node.rates import RateLimit
+from node.retention import Retention
 from node.server import PREFIX, BecknServer
 from node.settings import NodeSettings
 from node.subscription import Subscription
+from node.tables import inbox, outbox
+from node.tls import server_context
 from protocol import signing
 from protocol.actions import Role
 from protocol.context import Context, write_body
@@ -45,29 +56,84 @@ logger = logging.getLogger(__name__)
 Routes = Callable[[web.Application], None]
 
 
+class Outside:
+    """What a participant takes from the world around it, beside the clock; a simulation brings a world of its own."""
+
+    def ids(self) -> IdMint:
+        """Where the keys of its rows come from."""
+        return IdMint()
+
+    def jitter(self) -> float:
+        """A random share in [0, 1) of each delay before a letter is tried again."""
+        return random.random()
+
+    def database(self, url: str, versions: Sequence[Path]) -> Database:
+        """The database at ``url``, not open yet."""
+        return Database(url, versions)
+
+    def client(self, settings: NodeSettings) -> PeerClient:
+        """The way to its peers, not open yet.
+
+        Raises:
+            SettingsWrong: a certificate file can not be used.
+        """
+        return PeerClient.from_settings(settings)
+
+    async def listen(self, participant: Participant) -> web.AppRunner:
+        """Let its peers and its users in, once it can serve them.
+
+        Raises:
+            SettingsWrong: the address can not be had.
+        """
+        return await listen(participant.app, participant.settings)
+
+
+OUTSIDE = Outside()
+
+
 class Participant:
     """One participant of the network; ``versions`` are the migrations of the role's own tables."""
 
-    def __init__(self, settings: NodeSettings, role: Role, versions: Sequence[Path], wire: Now = wall_clock) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        role: Role,
+        versions: Sequence[Path],
+        wire: Now = wall_clock,
+        outside: Outside = OUTSIDE,
+    ) -> None:
         if settings.registry is None:
             raise SettingsWrong("registry is missing: say which registry to trust")
         self.settings = settings
+        self._outside = outside
         self.identity = Identity(settings.subscriber_id, role, settings.public_url.rstrip("/"))
         self.clocks = Clocks(settings.trade_time, wire)
-        self.ids = IdMint()
+        self.ids = outside.ids()
         self.metrics = Metrics()
         self.token = load_or_make_token(settings.data_dir)
-        self.database = Database(settings.database(role.value.lower()), (NODE_VERSIONS, *versions))
-        self.client = PeerClient(settings.times.peer_timeout_s, settings.sizes.max_answer_bytes)
+        self.database = outside.database(settings.database(role.value.lower()), (NODE_VERSIONS, *versions))
+        self.database.around = audit.told(wire)
+        self.retention = Retention(self.database, wire, settings.retention.messages_days)
+        encrypted = settings.tls is not None
+        self.access = Access(
+            self.database, settings.subscriber_id, self.token, wire, settings.access, encrypted=encrypted
+        )
+        self.client = outside.client(settings)
         self.client.observers.append(self._count_call)
-        own = keyfile.load_or_make(settings.data_dir, settings.subscriber_id)
-        self.keyring = Keyring(own, settings.registry, self.client, wire, settings.times)
+        key_file = KeyFile(
+            settings.data_dir / keyfile.FILE, settings.subscriber_id, passphrase_of(settings.keys.passphrase_file)
+        )
+        book = key_file.load_or_make(wire())
+        self.keyring = Keyring(
+            book.current, settings.registry, self.client, wire, settings.times, settings.keys.stranger_lookups
+        )
         try:
             self.subscription = Subscription(
                 settings, settings.registry, self.identity, self.keyring, self.client, self.clocks
             )
         except KeyUnusable as error:
             raise SettingsWrong(f"registry: {error}") from None
+        self.key_care = KeyCare(key_file, book, self.keyring, self.subscription, settings, wire)
         self._runner: web.AppRunner | None = None
         self._joining: asyncio.Task[None] | None = None
 
@@ -92,6 +158,7 @@ class Participant:
             on_dead,
             settings.sizes.flights,
             settings.sizes.flights_per_destination,
+            self._outside.jitter,
         )
         self.app = self._application(routes)
 
@@ -102,15 +169,17 @@ class Participant:
             SettingsWrong: the port is taken.
         """
         await self.database.start()
+        await self.access.start()
         await self.client.start()
         await self.outbox.start()
         await self.inbox.start()
+        await self.retention.start()
         try:
-            self._runner = await listen(self.app, self.settings)
+            self._runner = await self._outside.listen(self)
         except SettingsWrong:
             await self.stop()
             raise
-        self._joining = asyncio.create_task(self.subscription.run())
+        self._joining = asyncio.create_task(self.key_care.run())
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in hand, close. What is not finished stays on disk for the next start."""
@@ -120,6 +189,7 @@ class Participant:
             await asyncio.gather(self._joining, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.retention.stop()
         await self.inbox.stop(within_s)
         await self.outbox.stop(within_s)
         await self.client.stop()
@@ -161,16 +231,18 @@ class Participant:
     def _application(self, routes: Routes | None) -> web.Application:
         settings = self.settings
         app = web.Application(
-            middlewares=[problems, bearer_required(self.token, (f"{PREFIX}/",))],
+            middlewares=[problems, self.access.middleware, audit.audited_calls],
             client_max_size=settings.sizes.max_body_bytes,
         )
+        app.on_response_prepare.append(security_headers(encrypted=settings.tls is not None))
         app.router.add_get("/health", _health)
         app.router.add_get("/ready", self._ready)
         app.router.add_get("/metrics", self._metrics)
+        allow(app, {("GET", "/metrics"): AccessRole.OPERATOR})
         if routes is not None:
             routes(app)
         app.router.add_post(f"{PREFIX}/on_subscribe", self.subscription.on_subscribe)
-        server = BecknServer(
+        self.server = BecknServer(
             self.identity,
             settings.policy,
             self.keyring,
@@ -178,9 +250,10 @@ class Participant:
             self.clocks,
             self.metrics,
             self.outbox.cleared,
+            RateLimit(settings.access.peer_rate),
             strict=settings.strict,
         )
-        server.add_routes(app)
+        self.server.add_routes(app)
         return app
 
     async def _ready(self, _request: web.Request) -> web.Response:
@@ -192,21 +265,27 @@ class Participant:
         return web.Response(body=generate_latest(self.metrics.registry), content_type="text/plain")
 
 
+def _last_id(tx: Connection) -> int:
+    return max(tx.scalar(select(func.max(table.c.id))) or 0 for table in (inbox, outbox))
+
+
 async def _health(_request: web.Request) -> web.Response:
     return json_response({"status": "ok"})
 
 
 async def listen(app: web.Application, settings: NodeSettings) -> web.AppRunner:
-    """Serve ``app`` on the settings' host and port.
+    """Serve ``app`` on the settings' host and port, with TLS where they have it.
 
     Raises:
-        SettingsWrong: the address can not be had.
+        SettingsWrong: the address can not be had, or is off this machine without TLS.
     """
+    check_own_addresses(settings)
+    encrypted = server_context(settings.tls)
     runner = web.AppRunner(
         app, access_log=None, auto_decompress=False, shutdown_timeout=settings.times.stop_within_s / 2
     )
     await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=1_024)
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=1_024, ssl_context=encrypted)
     try:
         await site.start()
     except OSError as error:

@@ -21,7 +21,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Problem(Exception):
-    """An API error: ``status`` and a sentence; ``errors`` may list single members with their JSON pointers."""
+    """An API error: ``status`` and a sentence; ``errors`` may list single members with their JSON pointers.
+
+    A 429 has the member ``retry_after_s``, which is its ``Retry-After`` too.
+    """
 
     def __init__(self, status: int, title: str, detail: str, **extra: Any) -> None:
         super().__init__(detail)
@@ -35,7 +38,9 @@ class Problem(Exception):
         slug = self.title.lower().replace(" ", "-")
         content = {"type": f"urn:beckn-battery:{slug}", "title": self.title, "status": self.status}
         content |= {"detail": self.detail, **self.extra}
-        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+        if self.status == 429:
+            headers["Retry-After"] = str(self.extra["retry_after_s"])
         return web.Response(
             body=orjson.dumps(content),
             status=self.status,
@@ -79,6 +84,8 @@ async def json_object(request: web.Request) -> dict[str, Any]:
     """
     if request.content_type != "application/json":
         raise Problem(415, "Unsupported media type", "Send the body as application/json.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "Unsupported media type", "Send the body uncompressed.")
     try:
         content = orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:

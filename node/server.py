@@ -14,11 +14,12 @@ from aiohttp import web
 
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read, read_tolerantly
-from node.answers import ack, nack
+from node.answers import ack, nack, too_many
 from node.clocks import Clocks
 from node.inbox import Inbox
 from node.keyring import Keyring
 from node.observability import Metrics
+from node.rates import RateLimit
 from protocol import verification
 from protocol.actions import ACTIONS, received_by
 from protocol.errors import (
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/beckn"
 _HEADERS = ("content-type", "content-encoding", "authorization", "x-gateway-authorization")
+ReadBody = Callable[[], Awaitable[bytes]]
 _LEARNT_BY_ASKING = frozenset({"V5-key", "V6-signature", "V4-window"})
 
 
@@ -55,6 +57,7 @@ class BecknServer:
         clocks: Clocks,
         metrics: Metrics,
         alive: Callable[[str], Awaitable[None]],
+        rate: RateLimit,
         *,
         strict: bool,
     ) -> None:
@@ -65,6 +68,7 @@ class BecknServer:
         self._clocks = clocks
         self._metrics = metrics
         self._alive = alive
+        self._rate = rate
         self._strict = strict
 
     def add_routes(self, app: web.Application) -> None:
@@ -82,11 +86,15 @@ class BecknServer:
         return nack(error, self._identity.subscriber_id)
 
     async def _receive(self, request: web.Request) -> web.Response:
+        headers = _headers(request)
+        return await self.receive(request.path.rpartition("/")[2], headers, lambda: self._body(request, headers))
+
+    async def receive(self, action: str, headers: Mapping[str, str], body: ReadBody) -> web.Response:
+        """Take one message in: the ACK or NACK. ``headers`` have lower-case names."""
         started = time.perf_counter()
-        action = request.path.rpartition("/")[2]
         outcome, facts = "ACK", {}
         try:
-            verified = await self._admit(action, request)
+            verified = await self._admit(action, headers, await body())
             context = verified.context
             facts = {
                 "sender": verified.sender_id,
@@ -110,11 +118,13 @@ class BecknServer:
             took_ms = round((time.perf_counter() - started) * 1_000, 2)
             logger.info("received", extra={"action": action, "outcome": outcome, "ms": took_ms, **facts})
 
-    async def _admit(self, action: str, request: web.Request) -> Verified:
-        headers = _headers(request)
-        body = await self._body(request, headers)
+    async def _admit(self, action: str, headers: Mapping[str, str], body: bytes) -> Verified:
         claims = verification.read(action, headers, body, self._policy)
         verified, sender_url = await self._judge(claims)
+        # Only now: whoever is not the sender must not use up the sender's share.
+        wait_s = self._rate.wait_s(verified.sender_id, self._clocks.wire())
+        if wait_s:
+            raise too_many(wait_s, f"from {verified.sender_id}")
         try:
             verification.accept(verified, self._clocks.wire(), self._policy)
             self._check_trade(verified)

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from node.rates import Rate
+from protocol.addresses import AddressRules
 from protocol.errors import SettingsWrong
 from protocol.policy import Policy
 from protocol.retry import RetrySchedule
@@ -79,6 +81,84 @@ class RetrySettings:
         return RetrySchedule(self.first_delay_s, self.max_delay_s, self.max_attempts)
 
 
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Our own keys (`node.keycare`), and how often strangers may make us ask the registry for theirs.
+
+    The key file is sealed under the passphrase in ``passphrase_file``, where one is named.
+    """
+
+    overlap_s: int = 86_400
+    check_every_s: int = 5
+    renew_before_days: int = 30
+    passphrase_file: Path | None = None
+    stranger_lookups: Rate = field(default_factory=lambda: Rate(per_minute=600, burst=200))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Whom we call: public addresses with TLS, and what this adds (`protocol.addresses`).
+
+    ``plain_http_hosts`` and ``allow_plain_http`` name hosts off this machine, or all of them, that need no TLS: peers,
+    ``public_url`` and our own ``host``. ``ca_file`` (PEM) holds authorities that count besides the system's.
+    """
+
+    allow_private_addresses: bool = False
+    allow_plain_http: bool = False
+    plain_http_hosts: tuple[str, ...] = ()
+    ca_file: Path | None = None
+
+    @property
+    def rules(self) -> AddressRules:
+        """The same as the pure object."""
+        hosts = frozenset(host.lower() for host in self.plain_http_hosts)
+        return AddressRules(self.allow_private_addresses, self.allow_plain_http, hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Our certificate chain and its key (PEM files), for the listener and for peers that ask who calls.
+
+    With ``client_ca`` a caller may show a certificate of those authorities; ``require_client_certificate``: it must.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    require_client_certificate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """How often who may call (`node.access`), and how long a login lasts (`node.login`).
+
+    ``token_rate`` holds for each token or account on our API, ``peer_rate`` for each subscriber whose message was
+    verified, ``address_rate`` for each address below ``/beckn`` before that, ``guess_rate`` for each address that shows
+    a token which is not known at the moment. From the ``failures_free``-th wrong password in a row on there is a wait:
+    one second, doubled by each further one up to ``lock_max_s``.
+    """
+
+    token_rate: Rate = field(default_factory=lambda: Rate(per_minute=12_000, burst=2_000))
+    peer_rate: Rate = field(default_factory=lambda: Rate(per_minute=60_000, burst=10_000))
+    address_rate: Rate = field(default_factory=lambda: Rate(per_minute=120_000, burst=20_000))
+    guess_rate: Rate = field(default_factory=lambda: Rate(per_minute=600, burst=200))
+    session_idle_s: int = 3_600
+    session_max_s: int = 43_200
+    failures_free: int = 5
+    lock_max_s: int = 900
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How many days messages that are over are kept (`node.retention`): 0 for ever, otherwise at least 7."""
+
+    messages_days: int = 0
+
+    def __post_init__(self) -> None:
+        if self.messages_days and self.messages_days < 7:
+            raise SettingsWrong(f"retention.messages_days must be 0 or at least 7, but is {self.messages_days}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
     """What every participant needs. ``public_url`` is what the registry holds, usually ending in ``/beckn``."""
@@ -98,6 +178,11 @@ class NodeSettings:
     times: TimeLimits = field(default_factory=TimeLimits)
     sizes: SizeLimits = field(default_factory=SizeLimits)
     retry: RetrySettings = field(default_factory=RetrySettings)
+    keys: KeySettings = field(default_factory=KeySettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    tls: TlsSettings | None = None
+    access: AccessSettings = field(default_factory=AccessSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
     @property
     def policy(self) -> Policy:
@@ -118,13 +203,23 @@ def load(path: Path, kind: type[S]) -> S:
     Raises:
         SettingsWrong: unreadable, no TOML, an unknown or missing key, a value of the wrong type; one line.
     """
+    return cast(S, _build(kind, _read(path), str(path), ""))
+
+
+def load_common(path: Path) -> NodeSettings:
+    """What every role has, of any role's file; the role's own settings are passed over. Raises as `load`."""
+    common = {item.name for item in dataclasses.fields(NodeSettings)}
+    raw = {name: value for name, value in _read(path).items() if name in common}
+    return cast(NodeSettings, _build(NodeSettings, raw, str(path), ""))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsWrong(f"{path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsWrong(f"{path}: not TOML: {error}") from None
-    return cast(S, _build(kind, raw, str(path), ""))
 
 
 def _build(kind: type[Any], raw: Mapping[str, Any], file: str, section: str) -> Any:

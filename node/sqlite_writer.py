@@ -87,10 +87,10 @@ class SqliteWriter:
             return
         self._checkpointer.cancel()
         await asyncio.gather(self._checkpointer, return_exceptions=True)
+        thread, self._thread = self._thread, None
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(thread.join)
         await self._reader.dispose()
-        self._thread = None
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run ``fn`` in the next batch."""
@@ -115,6 +115,8 @@ class SqliteWriter:
         return self._loop.create_future()
 
     async def _hand_over(self, job: _Job) -> Any:
+        if self._thread is None:
+            raise RuntimeError("the database is not open")
         self._jobs.put(job)
         return await job.future
 

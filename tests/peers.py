@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from node.answers import ACK
+from node.settings import NetworkSettings
 from tests.ports import free_port
+
+# What every participant of a test needs: its peers are on this machine.
+LOCAL = NetworkSettings(allow_private_addresses=True)
 
 Script = Callable[["Arrival"], Awaitable[web.StreamResponse] | web.StreamResponse]
 

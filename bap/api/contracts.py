@@ -23,6 +23,7 @@ from bap.store import contracts, searches
 from bap.store.records import Contract, FoundOffer, Request, RequestState
 from bap.waiting import until_answered
 from energy.offers import Billing, DispatchMode, InvoiceReference
+from node.callers import caller_of
 from node.problems import Problem, json_response
 from protocol.moments import timestamp_text
 
@@ -55,18 +56,20 @@ class ContractsApi:
 
     # -- reading ------------------------------------------------------------------------------------------
 
-    async def list(self, _request: web.Request) -> web.Response:
-        """The newest contracts, newest first."""
+    async def list(self, request: web.Request) -> web.Response:
+        """The newest contracts of the caller, newest first."""
+        only = caller_of(request).sees_only
 
         def load(tx: Connection) -> Sequence[tuple[Contract, Request | None]]:
-            return [(one, contracts.waiting_request(tx, one.contract_id)) for one in contracts.latest(tx, LISTED)]
+            latest = contracts.latest(tx, LISTED, only)
+            return [(one, contracts.waiting_request(tx, one.contract_id)) for one in latest]
 
         found = await self._desk.database.read(load)
         return json_response({"contracts": [self._json(contract, pending) for contract, pending in found]})
 
     async def read(self, request: web.Request) -> web.Response:
         """One contract."""
-        return json_response(await self._content(request.match_info["contract_id"]))
+        return json_response(await self._content(await self._own_id(request)))
 
     async def readings(self, request: web.Request) -> web.Response:
         """The newest live states, oldest first."""
@@ -101,13 +104,13 @@ class ContractsApi:
         mode = members.optional("mode", lambda name: members.choice(name, DispatchMode))
         wait_s = members.wait_s()
         members.done()
-        found = await self._offer(search_id, offer_id)
+        found = await self._offer(request, search_id, offer_id)
         now = self._now()
         return await self._sent(lambda tx: self._requests.select(tx, found, energy_wh, mode, now), wait_s, 201)
 
     async def init(self, request: web.Request) -> web.Response:
         """Ask for the terms; say who pays."""
-        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
         billing, wait_s = members.optional("billing", lambda name: _billing(members.child(name))), members.wait_s()
         members.done()
         if billing is None:
@@ -116,7 +119,7 @@ class ContractsApi:
 
     async def confirm(self, request: web.Request) -> web.Response:
         """Accept quote and terms; hand control of charging over where the terms ask for it."""
-        members, contract_id = await members_of(request), request.match_info["contract_id"]
+        members, contract_id = await members_of(request), await self._own_id(request)
         consent, wait_s = members.optional("consent", members.flag), members.wait_s()
         members.done()
         submission_id = await self._consent(contract_id, given=consent is True)
@@ -137,21 +140,21 @@ class ContractsApi:
 
     async def update(self, request: web.Request) -> web.Response:
         """Ask for another amount."""
-        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
         energy_wh, wait_s = members.positive("energy_wh"), members.wait_s()
         members.done()
         return await self._sent(lambda tx: self._requests.update(tx, contract_id, energy_wh, now), wait_s)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """End the contract."""
-        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
         reason_id, reason, wait_s = members.text("reason_id"), members.text("reason"), members.wait_s()
         members.done()
         return await self._sent(lambda tx: self._requests.cancel(tx, contract_id, reason_id, reason, now), wait_s)
 
     async def rating(self, request: web.Request) -> web.Response:
         """Rate the order."""
-        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
         value, wait_s = members.between("value", 1, 5), members.wait_s()
         members.done()
         return await self._sent(lambda tx: self._requests.rating(tx, contract_id, value, now), wait_s)
@@ -162,7 +165,7 @@ class ContractsApi:
         return self._desk.clocks.wire()
 
     async def _asked(self, request: web.Request, send: Callable[..., Sent]) -> web.Response:
-        members, contract_id, now = await members_of(request), request.match_info["contract_id"], self._now()
+        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
         wait_s = members.wait_s()
         members.done()
         return await self._sent(lambda tx: send(tx, contract_id, now), wait_s)
@@ -212,20 +215,33 @@ class ContractsApi:
         await database.write(lambda tx: contracts.put_invoice(tx, contract_id, digest, content, now))
         return content
 
-    async def _offer(self, search_id: str, offer_id: str) -> FoundOffer:
-        found = await self._desk.database.read(lambda tx: searches.offer_of(tx, search_id, offer_id))
-        if found is None:
+    async def _offer(self, request: web.Request, search_id: str, offer_id: str) -> FoundOffer:
+        account, found = await self._desk.database.read(
+            lambda tx: (searches.account_of(tx, search_id), searches.offer_of(tx, search_id, offer_id))
+        )
+        if found is None or account is None or not caller_of(request).sees(account):
             raise Problem(404, "Not found", f"Search {search_id} has no offer {offer_id}.")
         reason = unusable(found.offer)
         if reason is not None:
             raise Problem(409, "Offer unusable", reason)
         return found
 
-    async def _contract(self, request: web.Request) -> Contract:
+    async def _own_id(self, request: web.Request) -> str:
+        """The contract's id in the path, if the contract exists for the caller.
+
+        Raises:
+            Problem: 404, also for another account's contract.
+        """
         contract_id = request.match_info["contract_id"]
-        contract = await self._desk.database.read(lambda tx: contracts.load(tx, contract_id))
-        if contract is None:
+        account = await self._desk.database.read(lambda tx: contracts.account_of(tx, contract_id))
+        if account is None or not caller_of(request).sees(account):
             raise Problem(404, "Not found", f"There is no contract {contract_id}.")
+        return contract_id
+
+    async def _contract(self, request: web.Request) -> Contract:
+        contract_id = await self._own_id(request)
+        contract = await self._desk.database.read(lambda tx: contracts.load(tx, contract_id))
+        assert contract is not None, "a contract is never forgotten"
         return contract
 
     async def _content(self, contract_id: str) -> shapes.Contract:

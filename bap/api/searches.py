@@ -16,6 +16,7 @@ from bap.store import searches
 from bap.store.records import FoundOffer, Search
 from bap.waiting import until_quiet
 from energy.offers import DispatchMode, SearchIntent
+from node.callers import caller_of
 from node.problems import Problem, json_response
 from protocol.moments import timestamp_text
 
@@ -39,19 +40,20 @@ class SearchesApi:
         members = await members_of(request)
         intent, wait_s = _intent(members, self._desk.clocks.trade()), members.wait_s()
         members.done()
-        now = self._desk.clocks.wire()
-        search = await self._desk.database.write(lambda tx: self._desk.requests.search(tx, intent, now))
+        now, account = self._desk.clocks.wire(), caller_of(request).account
+        search = await self._desk.database.write(lambda tx: self._desk.requests.search(tx, intent, now, account))
         if wait_s:
             await self._wait(search.search_id, wait_s)
-        return json_response(await self._content(search.search_id), 201)
+        return json_response(await self._content(request, search.search_id), 201)
 
     async def read(self, request: web.Request) -> web.Response:
         """A search with its offers."""
-        return json_response(await self._content(request.match_info["search_id"]))
+        return json_response(await self._content(request, request.match_info["search_id"]))
 
-    async def list(self, _request: web.Request) -> web.Response:
-        """The newest searches, newest first, without their offers."""
-        latest = await self._desk.database.read(lambda tx: searches.latest(tx, LISTED))
+    async def list(self, request: web.Request) -> web.Response:
+        """The newest searches of the caller, newest first, without their offers."""
+        only = caller_of(request).sees_only
+        latest = await self._desk.database.read(lambda tx: searches.latest(tx, LISTED, only))
         return json_response({"searches": [search_summary(search) for search in latest]})
 
     async def _wait(self, search_id: str, wait_s: float) -> None:
@@ -61,9 +63,9 @@ class SearchesApi:
 
         await until_quiet(self._desk.database, search_id, any_news, wait_s, self._desk.settings.quiet_s)
 
-    async def _content(self, search_id: str) -> shapes.Search:
+    async def _content(self, request: web.Request, search_id: str) -> shapes.Search:
         search, found = await self._desk.database.read(lambda tx: _loaded(tx, search_id))
-        if search is None:
+        if search is None or not caller_of(request).sees(search.account):
             raise Problem(404, "Not found", f"There is no search {search_id}.")
         # Pricing some hundred offers takes a while: other requests need not wait for it.
         return await asyncio.to_thread(search_json, search, found)

@@ -40,15 +40,24 @@ def hold(tx: Connection, contract_id: str) -> Contract | None:
     return load(tx, contract_id)
 
 
+def account_of(tx: Connection, contract_id: str) -> str | None:
+    """Whose contract it is; None: there is none."""
+    account: str | None = tx.scalar(select(contracts.c.account).where(contracts.c.contract_id == contract_id))
+    return account
+
+
 def exists(tx: Connection, contract_id: str) -> bool:
     """Whether there is a contract with this id."""
     return tx.execute(select(contracts.c.contract_id).where(contracts.c.contract_id == contract_id)).first() is not None
 
 
-def latest(tx: Connection, limit: int) -> list[Contract]:
-    """The newest contracts, newest first."""
+def latest(tx: Connection, limit: int, account: str | None = None) -> list[Contract]:
+    """The newest contracts (of this account), newest first."""
     order = (contracts.c.created_at_ms.desc(), contracts.c.contract_id)
-    return [decode(Contract, row) for row in tx.scalars(select(contracts.c.document).order_by(*order).limit(limit))]
+    asked = select(contracts.c.document).order_by(*order).limit(limit)
+    if account is not None:
+        asked = asked.where(contracts.c.account == account)
+    return [decode(Contract, row) for row in tx.scalars(asked)]
 
 
 # -- requests -----------------------------------------------------------------------------------------------
@@ -136,6 +145,7 @@ def _values(contract: Contract) -> dict[str, object]:
     return {
         "search_id": contract.search_id,
         "bpp_id": contract.bpp_id,
+        "account": contract.account,
         "stage": contract.stage,
         "created_at_ms": milliseconds(contract.created_at),
         "updated_at_ms": milliseconds(contract.updated_at),

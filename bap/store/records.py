@@ -28,6 +28,7 @@ from energy.offers import (
     SupportContact,
 )
 from energy.tariffs import Tariff
+from node.callers import DEFAULT_ACCOUNT
 from protocol.lifecycle import Stage
 
 
@@ -49,7 +50,10 @@ UNDELIVERED = "undelivered"
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search that was sent; its id is its transaction's. ``answers`` is how many platforms have answered."""
+    """A search that was sent; its id is its transaction's. ``answers`` is how many platforms have answered.
+
+    ``account``: whose it is.
+    """
 
     search_id: str
     message_id: str
@@ -57,6 +61,7 @@ class Search:
     intent: SearchIntent
     error: Failure | None = None
     answers: int = 0
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Contract:
     ``tariff`` and ``specification`` are the offer's, to check plan and bill by. ``quote`` is the latest, ``agreed`` the
     one that was confirmed. ``told_at`` is the timestamp of the newest message
     about its course. ``tracking_url`` and ``support`` are what the operator answered to track and support.
+    ``account``: whose it is, as its search was.
     """
 
     contract_id: str
@@ -110,6 +116,7 @@ class Contract:
     cancellation: Cancellation | None = None
     error: Failure | None = None
     told_at: datetime | None = None
+    account: str = DEFAULT_ACCOUNT
 
 
 class RequestState(StrEnum):

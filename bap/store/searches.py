@@ -23,6 +23,7 @@ def add(tx: Connection, search: Search) -> None:
             message_id=search.message_id,
             created_at_ms=milliseconds(search.created_at),
             intent=encode(search.intent),
+            account=search.account,
         )
     )
 
@@ -33,9 +34,16 @@ def load(tx: Connection, search_id: str) -> Search | None:
     return None if row is None else _search(row)
 
 
-def latest(tx: Connection, limit: int) -> list[Search]:
-    """The newest searches, newest first."""
-    rows = tx.execute(_SEARCHES.order_by(searches.c.created_at_ms.desc(), searches.c.search_id).limit(limit))
+def account_of(tx: Connection, search_id: str) -> str | None:
+    """Whose search it is; None: there is none."""
+    account: str | None = tx.scalar(select(searches.c.account).where(searches.c.search_id == search_id))
+    return account
+
+
+def latest(tx: Connection, limit: int, account: str | None = None) -> list[Search]:
+    """The newest searches (of this account), newest first."""
+    asked = _SEARCHES if account is None else _SEARCHES.where(searches.c.account == account)
+    rows = tx.execute(asked.order_by(searches.c.created_at_ms.desc(), searches.c.search_id).limit(limit))
     return [_search(row) for row in rows]
 
 
@@ -106,6 +114,7 @@ def _search(row: Row[tuple[object, ...]]) -> Search:
         intent=decode(SearchIntent, row.intent),
         error=None if row.error is None else decode(Failure, row.error),
         answers=row.answers,
+        account=row.account,
     )
 
 

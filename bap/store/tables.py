@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 
+from node.callers import DEFAULT_ACCOUNT
+
 metadata = MetaData()
 
 searches = Table(
@@ -19,7 +21,9 @@ searches = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("intent", Text, nullable=False),
     Column("error", Text),
+    Column("account", String(255), nullable=False, server_default=DEFAULT_ACCOUNT),
     Index("searches_created", "created_at_ms"),
+    Index("searches_of_an_account", "account", "created_at_ms"),
 )
 
 answers = Table(
@@ -56,7 +60,9 @@ contracts = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("document", Text, nullable=False),
+    Column("account", String(255), nullable=False, server_default=DEFAULT_ACCOUNT),
     Index("contracts_created", "created_at_ms"),
+    Index("contracts_of_an_account", "account", "created_at_ms"),
 )
 
 requests = Table(

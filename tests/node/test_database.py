@@ -179,3 +179,20 @@ async def test_the_writer_commits_with_a_full_sync_in_wal_mode(sqlite_database: 
 
     full = 2
     assert await sqlite_database.write(pragmas) == (full, "wal")
+
+
+async def test_a_database_that_was_stopped_refuses_further_writes_instead_of_waiting(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'node.sqlite'}", [NODE_VERSIONS])
+    await database.start()
+    await database.stop()
+    with pytest.raises(RuntimeError, match="not open"):
+        await asyncio.wait_for(database.write(names), 5)
+    await database.stop()
+
+
+async def test_each_of_many_waiters_of_a_channel_is_woken_and_then_forgotten(sqlite_database: Database) -> None:
+    with sqlite_database.watch("trade-1") as one, sqlite_database.watch("trade-1") as other:
+        await sqlite_database.write(lambda tx: notify(tx, "trade-1"))
+        await asyncio.wait_for(asyncio.gather(one.wait(), other.wait()), 5)
+    with sqlite_database.watch("trade-1") as later:
+        assert not later.is_set()
