@@ -3,7 +3,7 @@
 ``accept`` is a whole participant on uvloop, with SQLite and ``synchronous=FULL``, as every role runs it; only its
 registry is a stand-in that knows the sender in FILE, and its decisions wait. ``decide`` is the same with decisions that
 change nothing but the message's own row. ``echo`` is an empty aiohttp server on the standard event loop, the
-reference. ``sink`` counts bytes and answers.
+reference. ``sink`` counts bytes and answers; ``ack`` is a peer that acknowledges everything.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ import uvloop
 from aiohttp import web
 
 from node import keyfile
+from node.answers import ACK
 from node.inbox import Decision, Handler, Received
 from node.participant import Participant
 from node.process import quieten_garbage_collector
-from node.settings import NetworkSettings, NodeSettings, RegistrySettings, SizeLimits
+from node.rates import Rate
+from node.settings import AccessSettings, NetworkSettings, NodeSettings, RegistrySettings, SizeLimits
 from protocol.actions import Role
 from protocol.policy import SUBSCRIBED
 from tests.ports import free_port
 
 HELD = 1_000_000
+PLENTY = Rate(per_minute=10_000_000, burst=10_000_000)
 SINK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -84,6 +87,8 @@ async def accept(port: int, facts: dict[str, str], handler: Handler = _never_dec
         registry=registry,
         network=NetworkSettings(allow_private_addresses=True, allow_plain_http=True),
         sizes=SizeLimits(decisions_at_once=HELD),
+        # One peer from one address sends all that there is: the limits are at work and do not end the measurement.
+        access=AccessSettings(peer_rate=PLENTY, address_rate=PLENTY),
     )
     participant = Participant(settings, Role.BPP, ())
     participant.serve({"select": handler}, lambda *_: lambda _tx: None, lambda *_: None)
@@ -103,6 +108,18 @@ async def echo(port: int, _facts: dict[str, str]) -> None:
 
     app = web.Application()
     app.router.add_post("/beckn/select", answer)
+    await _listen(app, port)
+
+
+async def ack(port: int, _facts: dict[str, str]) -> None:
+    """A peer that acknowledges everything."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(body=ACK, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", answer)
     await _listen(app, port)
 
 
@@ -142,6 +159,8 @@ def main() -> None:
         sink(port, int(sys.argv[3]))
     elif kind == "echo":
         asyncio.run(serve(echo, port, {}))
+    elif kind == "ack":
+        uvloop.run(serve(ack, port, {}))
     else:
         quieten_garbage_collector()
         facts = json.loads(Path(sys.argv[3]).read_text())

@@ -24,42 +24,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Integer,
-    Row,
-    and_,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from node.client import Answer, PeerClient
+from node import lanes
+from node.client import PeerClient
 from node.clocks import Now, milliseconds
 from node.database import Database, notify
 from node.ids import IdMint, new_token
-from node.tables import DEAD, PENDING, SENT, destinations, outbox
+from node.lanes import CHANNEL
+from node.tables import PENDING, destinations, outbox
 from protocol.errors import PeerFailed
 from protocol.retry import RetrySchedule
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "outbox"
-LEASE_MS = 30_000
 CLAIM_ROWS = 64
 IDLE_S = 1.0
 # The peer is there but can not serve now: these are tried again, every other refusal is final.
@@ -84,7 +69,7 @@ class Letter:
     relayed_authorization: str | None = None
 
 
-DeadLetterHandler = Callable[[Connection, Row[tuple[object, ...]], str], None]
+DeadLetterHandler = Callable[[Connection, Row[Any], str], None]
 Sign = Callable[[bytes, str | None], Mapping[str, str]]
 
 
@@ -147,6 +132,7 @@ class Outbox:
         self._per_destination = flights_per_destination
         self._jitter = jitter
         self._in_flight: Counter[str] = Counter()
+        self._ready: dict[str, deque[Row[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._backed_off: set[str] = set()
         self._wake = database.channel(CHANNEL)
@@ -157,10 +143,9 @@ class Outbox:
 
     async def start(self) -> None:
         """Begin to send. Rows of an earlier process follow when their leases end."""
-        self._backed_off = set(
-            await self._database.read(lambda tx: tx.scalars(select(destinations.c.destination)).all())
-        )
-        await self._database.write(_end_leases_of_the_dead)
+        known = await self._database.read(lambda tx: tx.scalars(select(destinations.c.destination)).all())
+        self._backed_off = set(known)
+        await self._database.write(lanes.end_leases_of_the_dead)
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self, within_s: float) -> None:
@@ -174,7 +159,7 @@ class Outbox:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._database.write(lambda tx: _end_leases(tx, self._token))
+        await self._database.write(lambda tx: lanes.end_leases(tx, self._token))
 
     async def cleared(self, destination: str) -> None:
         """A valid message came from this peer: it is alive, so its back-off ends."""
@@ -182,7 +167,9 @@ class Outbox:
         if key not in self._backed_off:
             return
         self._backed_off.discard(key)
-        await self._database.write(lambda tx: _clear(tx, key, self._now()))
+        await self._database.write(lambda tx: lanes.wake(tx, key, self._now()))
+
+    # -- claiming -----------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -192,31 +179,54 @@ class Outbox:
             except Exception:
                 logger.exception("claiming letters failed")
                 claimed = 0
+            self._fly_what_is_ready()
             if claimed:
                 continue
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), IDLE_S)
-            except TimeoutError:
-                continue
 
     async def _claim(self) -> int:
-        room = min(CLAIM_ROWS, self._flights - len(self._tasks))
+        """Lease more than may fly at once, so that a landing is followed by a start without asking the database."""
+        ready = sum(map(len, self._ready.values()))
+        room = min(CLAIM_ROWS, 2 * self._flights - len(self._tasks) - ready)
         if room <= 0:
             return 0
-        left = {name: self._per_destination - count for name, count in self._in_flight.items()}
+        held = 2 * self._per_destination
+        left = {name: held - self._in_flight[name] - len(self._ready.get(name, ())) for name in self._busy()}
         self._claims += 1
         token, now_ms = f"{self._token}.{self._claims}", milliseconds(self._now())
-        rows = await self._database.write(lambda tx: claim(tx, token, now_ms, room, self._per_destination, left))
+        turn = self._claims
+        rows = await self._database.write(lambda tx: lanes.claim(tx, token, now_ms, room, held, left, turn))
         for row in rows:
-            self._in_flight[row.destination] += 1
-            task = asyncio.create_task(self._fly(row, token))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._ready.setdefault(row.destination, deque()).append(row)
         return len(rows)
 
-    async def _fly(self, row: Row[tuple[object, ...]], token: str) -> None:
+    def _busy(self) -> set[str]:
+        return self._in_flight.keys() | self._ready.keys()
+
+    def _fly_what_is_ready(self) -> None:
+        for destination in list(self._ready):
+            self._start_flights(destination)
+
+    def _start_flights(self, destination: str) -> None:
+        ready = self._ready.get(destination)
+        while ready and not self._stopping and self._may_fly(destination):
+            row = ready.popleft()
+            self._in_flight[destination] += 1
+            task = asyncio.create_task(self._fly(row))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if not ready:
+            self._ready.pop(destination, None)
+
+    def _may_fly(self, destination: str) -> bool:
+        return self._in_flight[destination] < self._per_destination and len(self._tasks) < self._flights
+
+    # -- one letter -----------------------------------------------------------------------------------------
+
+    async def _fly(self, row: Row[Any]) -> None:
         try:
-            await self._deliver(row, token)
+            await self._deliver(row)
         except Exception:
             # The database failed after the call: the lease ends by itself and the receiver knows a duplicate.
             logger.exception("finishing a letter failed", extra={"transaction_id": row.transaction_id})
@@ -224,159 +234,62 @@ class Outbox:
             self._in_flight[row.destination] -= 1
             if not self._in_flight[row.destination]:
                 del self._in_flight[row.destination]
+            self._start_flights(row.destination)
             self._wake.set()
 
-    async def _deliver(self, row: Row[tuple[object, ...]], token: str) -> None:
-        if milliseconds(self._now()) > row.not_after_ms:
-            await self._database.write(lambda tx: self._bury(tx, row, token, "its ttl has passed", None))
+    async def _deliver(self, row: Row[Any]) -> None:
+        now_ms = milliseconds(self._now())
+        if now_ms > row.not_after_ms:
+            await self._database.write(lambda tx: self._bury(tx, row, "its ttl has passed", None))
             return
+        if now_ms >= row.lease_until_ms:
+            return  # It waited too long behind others: whoever claims it next sends it.
         body = bytes(row.body)
         try:
             url = f"{row.destination}/{row.action}"
             answer = await self._client.post(url, body, self._sign(body, row.relayed_authorization))
         except PeerFailed as error:
-            reason = error.sentence
-            if not error.retryable:
-                await self._database.write(lambda tx: self._bury(tx, row, token, reason, None))
-                return
-            await self._database.write(lambda tx: self._fail(tx, row, token, reason, None, None))
-            self._backed_off.add(row.destination)
+            await self._failed(row, error.sentence, None, None, retryable=error.retryable)
             return
-        if answer.nack is None:
-            await self._database.write(lambda tx: _finish(tx, row, token, answer.status, self._now()))
+        if answer.nack is not None:
+            retryable = answer.status in RETRYABLE_STATUS
+            await self._failed(row, answer.nack, answer.status, answer.retry_after_s, retryable=retryable)
             return
-        await self._refused(row, token, answer, answer.nack)
+        was_resting = row.destination in self._backed_off
+        now = self._now()
+        await self._database.write(lambda tx: lanes.sent(tx, row, answer.status, now, was_resting=was_resting))
+        self._backed_off.discard(row.destination)
 
-    async def _refused(self, row: Row[tuple[object, ...]], token: str, answer: Answer, reason: str) -> None:
-        if answer.status in RETRYABLE_STATUS:
-            await self._database.write(
-                lambda tx: self._fail(tx, row, token, reason, answer.status, answer.retry_after_s)
-            )
-            self._backed_off.add(row.destination)
-        else:
-            await self._database.write(lambda tx: self._bury(tx, row, token, reason, answer.status))
+    async def _failed(
+        self, row: Row[Any], reason: str, status: int | None, retry_after_s: float | None, *, retryable: bool
+    ) -> None:
+        if not retryable or self._schedule.is_spent(row.attempts + 1):
+            spent = f"{row.attempts + 1} attempts; the last: {reason}" if retryable else reason
+            await self._database.write(lambda tx: self._bury(tx, row, spent, status))
+            return
+        # What was leased to fly next goes back: the destination rests, and so do its lanes.
+        waiting = list(self._ready.pop(row.destination, ()))
+        self._backed_off.add(row.destination)
+        await self._database.write(lambda tx: self._rest(tx, row, reason, status, retry_after_s, waiting))
 
-    def _fail(
+    def _rest(
         self,
         tx: Connection,
-        row: Row[tuple[object, ...]],
-        token: str,
+        row: Row[Any],
         reason: str,
         status: int | None,
         retry_after_s: float | None,
+        waiting: list[Row[Any]],
     ) -> None:
-        attempts = row.attempts + 1
-        if self._schedule.is_spent(attempts):
-            self._bury(tx, row, token, f"{attempts} attempts; the last: {reason}", status)
-            return
-        now_ms = milliseconds(self._now())
-        failures = (
-            tx.scalar(select(destinations.c.failures).where(destinations.c.destination == row.destination)) or 0
-        ) + 1
-        delay_s = retry_after_s or self._schedule.delay_s(min(failures, attempts), self._jitter())
-        retry_at_ms = now_ms + int(delay_s * 1_000)
-        held = and_(outbox.c.id == row.id, outbox.c.lease_token == token)
-        again = {"attempts": attempts, "due_at_ms": retry_at_ms, "lease_until_ms": 0, "lease_token": None}
-        again |= {"last_error": reason, "response_status": status}
-        if tx.execute(update(outbox).where(held).values(again)).rowcount == 1:
-            _back_off(tx, row.destination, failures, retry_at_ms)
+        failures = lanes.failures_of(tx, row.destination) + 1
+        delay_s = retry_after_s or self._schedule.delay_s(min(failures, row.attempts + 1), self._jitter())
+        retry_at_ms = milliseconds(self._now()) + int(delay_s * 1_000)
+        if lanes.again(tx, row, reason, status, retry_at_ms):
+            lanes.rest(tx, row.destination, failures, retry_at_ms)
+        lanes.give_back(tx, waiting)
 
-    def _bury(self, tx: Connection, row: Row[tuple[object, ...]], token: str, reason: str, status: int | None) -> None:
-        held = and_(outbox.c.id == row.id, outbox.c.lease_token == token)
-        dead = {"state": DEAD, "lease_until_ms": 0, "lease_token": None, "attempts": row.attempts + 1}
-        dead |= {"last_error": reason, "response_status": status, "finished_at_ms": milliseconds(self._now())}
-        if tx.execute(update(outbox).where(held).values(dead)).rowcount == 1:
-            logger.warning(
-                "dead letter %s to %s: %s", row.action, row.destination, reason,
-                extra={"transaction_id": row.transaction_id, "message_id": row.message_id},
-            )  # fmt: skip
+    def _bury(self, tx: Connection, row: Row[Any], reason: str, status: int | None) -> None:
+        if lanes.dead(tx, row, reason, status, self._now()):
+            facts = {"transaction_id": row.transaction_id, "message_id": row.message_id}
+            logger.warning("dead letter %s to %s: %s", row.action, row.destination, reason, extra=facts)
             self._on_dead(tx, row, reason)
-
-
-def claim(
-    tx: Connection, token: str, now_ms: int, limit: int, per_destination: int, left: Mapping[str, int]
-) -> list[Row[tuple[object, ...]]]:
-    """Lease the next due rows: the head of each lane, at most ``per_destination`` of one destination.
-
-    ``left`` is how many more a destination may have that has some in flight already.
-    """
-    names = tuple(sorted(left))
-    values: dict[str, object] = {f"room_{place}": left[name] for place, name in enumerate(names)}
-    values |= {"now_ms": now_ms, "until_ms": now_ms + LEASE_MS, "token": token}
-    values |= {"rows": limit, "per_destination": per_destination}
-    rows = tx.execute(_claiming(tx.dialect.name, names), values).all()
-    return sorted(rows, key=lambda row: row.id)
-
-
-@lru_cache(maxsize=256)
-def _claiming(dialect: str, limited: tuple[str, ...]) -> ReturningUpdate[tuple[object, ...]]:
-    """The statement of `claim`; ``limited`` are the destinations with room for ``room_0``, ``room_1``, …
-
-    It is kept: making it anew costs several times what running it does.
-    """
-    now_ms, per_destination = bindparam("now_ms", type_=BigInteger), bindparam("per_destination", type_=Integer)
-    older = outbox.alias("older")
-    lane_head = ~exists().where(
-        older.c.destination == outbox.c.destination,
-        older.c.transaction_id == outbox.c.transaction_id,
-        older.c.state == PENDING,
-        older.c.id < outbox.c.id,
-    )
-    resting = select(destinations.c.destination).where(destinations.c.retry_at_ms > now_ms)
-    due = (
-        select(
-            outbox.c.id,
-            outbox.c.destination,
-            func.row_number().over(partition_by=outbox.c.destination, order_by=outbox.c.id).label("place"),
-        )
-        .where(
-            outbox.c.state == PENDING,
-            outbox.c.due_at_ms <= now_ms,
-            outbox.c.lease_until_ms <= now_ms,
-            outbox.c.destination.not_in(resting),
-            lane_head,
-        )
-        .subquery()
-    )
-    room = {name: bindparam(f"room_{place}", type_=Integer) for place, name in enumerate(limited)}
-    rooms = case(room, value=due.c.destination, else_=per_destination) if room else per_destination
-    chosen = select(due.c.id).where(due.c.place <= rooms).order_by(due.c.id).limit(bindparam("rows", type_=Integer))
-    if dialect == "postgresql":
-        chosen = select(outbox.c.id).where(outbox.c.id.in_(chosen)).with_for_update(skip_locked=True)
-    leased = {"lease_until_ms": bindparam("until_ms", type_=BigInteger), "lease_token": bindparam("token")}
-    free = (outbox.c.id.in_(chosen), outbox.c.lease_until_ms <= now_ms, outbox.c.state == PENDING)
-    return update(outbox).where(*free).values(leased).returning(outbox)
-
-
-def _finish(tx: Connection, row: Row[tuple[object, ...]], token: str, status: int, now: datetime) -> None:
-    held = and_(outbox.c.id == row.id, outbox.c.lease_token == token)
-    sent = {"state": SENT, "lease_until_ms": 0, "lease_token": None, "attempts": row.attempts + 1}
-    sent |= {"response_status": status, "finished_at_ms": milliseconds(now), "last_error": None}
-    tx.execute(update(outbox).where(held).values(sent))
-    tx.execute(delete(destinations).where(destinations.c.destination == row.destination))
-
-
-def _back_off(tx: Connection, destination: str, failures: int, retry_at_ms: int) -> None:
-    maker = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    values = {"failures": failures, "retry_at_ms": retry_at_ms}
-    statement = maker(destinations).values(destination=destination, **values)
-    tx.execute(statement.on_conflict_do_update(index_elements=["destination"], set_=values))
-
-
-def _clear(tx: Connection, destination: str, now: datetime) -> None:
-    tx.execute(delete(destinations).where(destinations.c.destination == destination))
-    waiting = and_(outbox.c.destination == destination, outbox.c.state == PENDING, outbox.c.lease_until_ms == 0)
-    tx.execute(update(outbox).where(waiting).values(due_at_ms=milliseconds(now)))
-    notify(tx, CHANNEL)
-
-
-def _end_leases(tx: Connection, process_token: str) -> None:
-    held = and_(outbox.c.state == PENDING, outbox.c.lease_token.startswith(process_token))
-    tx.execute(update(outbox).where(held).values(lease_until_ms=0, lease_token=None))
-
-
-def _end_leases_of_the_dead(tx: Connection) -> None:
-    # A SQLite file has one process at a time, so every lease found at the start is a dead one's. On PostgreSQL
-    # another process may be alive: there a lease just ends.
-    if tx.dialect.name == "sqlite":
-        _end_leases(tx, "")

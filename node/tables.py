@@ -1,4 +1,4 @@
-"""The tables under every participant: inbox, outbox, and what is known of each destination.
+"""The tables under every participant: inbox, outbox, destinations, the audit chain, and who may use its API.
 
 Wire times are milliseconds since the epoch (`node.clocks.milliseconds`). The migration in ``node/migrations/versions``
 creates them; a test compares the two.
@@ -7,6 +7,8 @@ creates them; a test compares the two.
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+from node.hashchain import chain_table
 
 metadata = MetaData()
 
@@ -36,6 +38,7 @@ inbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text),
     Index("inbox_pending", "id", sqlite_where=Column("state") == PENDING, postgresql_where=Column("state") == PENDING),
+    Index("inbox_failed", "id", sqlite_where=Column("state") == FAILED, postgresql_where=Column("state") == FAILED),
 )
 
 outbox = Table(
@@ -67,7 +70,15 @@ outbox = Table(
         sqlite_where=Column("state") == PENDING,
         postgresql_where=Column("state") == PENDING,
     ),
+    Index(
+        "outbox_due",
+        "destination",
+        "id",
+        sqlite_where=Column("state") == PENDING,
+        postgresql_where=Column("state") == PENDING,
+    ),
     Index("outbox_transaction", "transaction_id"),
+    Index("outbox_dead", "id", sqlite_where=Column("state") == DEAD, postgresql_where=Column("state") == DEAD),
 )
 
 destinations = Table(
@@ -76,4 +87,39 @@ destinations = Table(
     Column("destination", String(2_000), primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("retry_at_ms", BigInteger, nullable=False),
+)
+
+audit = chain_table("audit", metadata)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(36), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("account", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    Column("used_at_ms", BigInteger),
+    Column("revoked_at_ms", BigInteger),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password", String(255), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("disabled_at_ms", BigInteger),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("account", String(255), nullable=False),
+    Column("token_id", String(36)),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger, nullable=False),
 )

@@ -16,11 +16,12 @@ from node.client import PeerClient
 from node.clocks import milliseconds
 from node.database import Database
 from node.ids import IdMint
+from node.lanes import LEASE_MS, claim
 from node.migrations.run import NODE_VERSIONS
-from node.outbox import LEASE_MS, Letter, Outbox, claim, enqueue
+from node.outbox import Letter, Outbox, enqueue
 from node.tables import DEAD, PENDING, SENT, destinations, outbox
 from protocol.retry import RetrySchedule
-from tests.peers import Arrival, Peer, peer
+from tests.peers import LOCAL, Arrival, Peer, peer
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -35,7 +36,7 @@ class Office:
         self.database = database
         self.now = START
         self.dead: list[tuple[str, str]] = []
-        self.client = PeerClient(timeout_s=60, max_answer_bytes=10_000)
+        self.client = PeerClient(timeout_s=60, max_answer_bytes=10_000, rules=LOCAL.rules)
         self.ids = IdMint()
         self.outbox = self.new_outbox()
 
@@ -225,6 +226,17 @@ async def test_the_attempts_run_out_and_the_letter_is_dead(office: Office) -> No
             office.wake()
         await until(lambda: office.all_in(DEAD))
         assert office.dead[0][1].startswith("5 attempts")
+
+
+async def test_a_letter_to_an_address_that_is_not_called_is_dead_at_once_with_the_reason(office: Office) -> None:
+    await office.post("http://169.254.169.254/beckn", "m1")
+    await office.post("http://bpp.example/beckn", "m2")
+    await until(lambda: office.all_in(DEAD))
+    dead = dict(office.dead)
+    assert "169.254.169.254" in dead["m1"]
+    assert "plain HTTP" in dead["m2"]
+    rows = await office.database.read(lambda tx: tx.execute(select(outbox.c.attempts)).scalars().all())
+    assert list(rows) == [1, 1]
 
 
 async def test_two_claims_never_lease_the_same_row_and_a_dead_senders_lease_ends(database_url: str) -> None:

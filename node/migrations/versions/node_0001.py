@@ -59,6 +59,7 @@ def upgrade() -> None:
         sqlite_where=pending,
         postgresql_where=pending,
     )
+    op.create_index("outbox_due", "outbox", ["destination", "id"], sqlite_where=pending, postgresql_where=pending)
     op.create_index("outbox_transaction", "outbox", ["transaction_id"])
     op.create_table(
         "destinations",
