@@ -1,9 +1,13 @@
 """Keys: our own, to sign with, and everyone else's, as the registry holds them.
 
-A lookup is cached for ``key_cache_s``, so a revocation is seen at most that much later; a lookup in flight is shared by
-all who wait for it. A caller that meets an unknown key or a failed signature asks once more (``fresh``), which
-reaches the registry at most once in ``key_lookup_every_s`` for one key: a rotation is seen at the next message, and a
-stranger can not make us flood the registry. While the registry is down, known keys serve for ``registry_outage_s``.
+1. A lookup is cached for ``key_cache_s``, so a revocation is seen at most that much later. A lookup in flight is shared
+   by all who wait for it.
+2. A caller that meets an unknown key or a failed signature asks once more (``fresh``): a rotation is seen at the next
+   message. That reaches the registry at most once in ``key_lookup_every_s`` for one key, and for all such keys together
+   at the rate ``keys.stranger_lookups``, so that strangers can not make us flood the registry.
+3. While the registry is down, known keys serve for ``registry_outage_s``, and it is asked for one of them again every
+   ``key_lookup_every_s`` at most, so that a registry that hangs does not hang every message. Who is unknown then is
+   told to come again: what nobody could look up is not refused for good.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +23,8 @@ import orjson
 
 from node.client import PeerClient
 from node.clocks import Now
+from node.keybook import KeyBook
+from node.rates import Rate, RateLimit
 from node.settings import RegistrySettings, TimeLimits
 from protocol import signing
 from protocol.actions import Role
@@ -29,27 +35,46 @@ from protocol.moments import parse_timestamp
 logger = logging.getLogger(__name__)
 
 CACHED_KEYS_MAX = 10_000
+UNKNOWN_KEYS_MAX = 1_000
+STRANGERS = "strangers"
 
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
+    """``failed_at``: when the registry last gave no answer for this key."""
+
     records: tuple[KeyRecord, ...]
     asked_at: datetime
+    failed_at: datetime | None = None
 
 
 class Keyring:
     """One participant's view of the keys on the network."""
 
     def __init__(
-        self, own: OwnKeys, registry: RegistrySettings, client: PeerClient, now: Now, times: TimeLimits
+        self,
+        own: OwnKeys,
+        registry: RegistrySettings,
+        client: PeerClient,
+        now: Now,
+        times: TimeLimits,
+        stranger_lookups: Rate = Rate(per_minute=600, burst=200),  # noqa: B008 - it is frozen
     ) -> None:
         self.own = own
+        self.held: tuple[OwnKeys, ...] = (own,)
         self._registry = registry
         self._client = client
         self._now = now
         self._times = times
-        self._cache: dict[KeyId, _Cached] = {}
+        self._strangers = RateLimit(stranger_lookups)
+        # Apart, so that the keys which strangers make up never push out those of our peers.
+        self._known: dict[KeyId, _Cached] = {}
+        self._unknown: dict[KeyId, _Cached] = {}
         self._in_flight: dict[KeyId, asyncio.Task[tuple[KeyRecord, ...]]] = {}
+
+    def adopt(self, book: KeyBook) -> None:
+        """Sign with the book's current key from now on; challenges are answered for every key that it holds."""
+        self.own, self.held = book.current, book.held
 
     def authorization(self, body: bytes) -> str:
         """Our signature header over ``body``, valid from now for ``signature_window_s``."""
@@ -63,22 +88,26 @@ class Keyring:
         Raises:
             RegistryUnavailable: the registry does not answer and nothing usable is cached.
         """
-        cached = self._cache.get(key_id)
+        cached = self._known.get(key_id) or self._unknown.get(key_id)
         if cached is not None and self._serves(cached, fresh):
             return cached.records
+        stranger = fresh or key_id not in self._known
+        if stranger and key_id not in self._in_flight and self._strangers.wait_s(STRANGERS, self._now()):
+            if cached is not None:
+                return cached.records
+            raise _unavailable("too many lookups of unknown keys")
         try:
             return await self._shared_lookup(key_id)
         except PeerFailed as error:
-            if cached is not None and self._age_s(cached) < self._times.registry_outage_s:
-                return cached.records
-            raise RegistryUnavailable(
-                "The registry can not be asked for the sender's key now: send the message again later.",
-                Diagnosis(rule="V5-key", path="Authorization", expected="a registry that answers", got=error.sentence),
-            ) from None
+            known = self._known.get(key_id)
+            if known is None or self._age_s(known.asked_at) >= self._times.registry_outage_s:
+                raise _unavailable(error.sentence) from None
+            self._known[key_id] = replace(known, failed_at=self._now())
+            return known.records
 
     def cached(self, key_id: KeyId) -> tuple[KeyRecord, ...] | None:
         """What is cached and still serves, without waiting."""
-        cached = self._cache.get(key_id)
+        cached = self._known.get(key_id) or self._unknown.get(key_id)
         return cached.records if cached is not None and self._serves(cached, fresh=False) else None
 
     async def subscribers(self, query: Mapping[str, str]) -> list[KeyRecord]:
@@ -90,14 +119,15 @@ class Keyring:
         return await self._lookup(query)
 
     def _serves(self, cached: _Cached, fresh: bool) -> bool:
-        limit = self._times.key_lookup_every_s if fresh else self._times.key_cache_s
+        pause_s = self._times.key_lookup_every_s
+        if cached.failed_at is not None and self._age_s(cached.failed_at) < pause_s:
+            return self._age_s(cached.asked_at) < self._times.registry_outage_s
         # An unknown key is asked for again after the short time, so that a new subscriber is seen soon.
-        if not cached.records:
-            limit = self._times.key_lookup_every_s
-        return self._age_s(cached) < limit
+        limit_s = pause_s if fresh or not cached.records else self._times.key_cache_s
+        return self._age_s(cached.asked_at) < limit_s
 
-    def _age_s(self, cached: _Cached) -> float:
-        return (self._now() - cached.asked_at) / timedelta(seconds=1)
+    def _age_s(self, moment: datetime) -> float:
+        return (self._now() - moment) / timedelta(seconds=1)
 
     async def _shared_lookup(self, key_id: KeyId) -> tuple[KeyRecord, ...]:
         task = self._in_flight.get(key_id)
@@ -112,9 +142,12 @@ class Keyring:
         if key_id.key_id is not None:
             query["key_id"] = key_id.key_id
         records = tuple(await self._lookup(query))
-        if len(self._cache) >= CACHED_KEYS_MAX:
-            self._cache.pop(next(iter(self._cache)))
-        self._cache[key_id] = _Cached(records, self._now())
+        self._known.pop(key_id, None)
+        self._unknown.pop(key_id, None)
+        cache, most = (self._known, CACHED_KEYS_MAX) if records else (self._unknown, UNKNOWN_KEYS_MAX)
+        if len(cache) >= most:
+            cache.pop(next(iter(cache)))
+        cache[key_id] = _Cached(records, self._now())
         return records
 
     async def _lookup(self, query: Mapping[str, str]) -> list[KeyRecord]:
@@ -143,6 +176,13 @@ def _record(item: Any) -> KeyRecord | None:
     except (KeyError, TypeError, ValueError, KeyUnusable) as error:
         logger.warning("the registry gave an unusable record: %s: %s", type(error).__name__, error)
         return None
+
+
+def _unavailable(got: str) -> RegistryUnavailable:
+    return RegistryUnavailable(
+        "The registry can not be asked for the sender's key now: send the message again later.",
+        Diagnosis(rule="V5-key", path="Authorization", expected="a registry that answers", got=got),
+    )
 
 
 def _time(text: str | None) -> datetime | None:

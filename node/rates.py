@@ -8,11 +8,13 @@ bucket: memory stays bounded, and only somebody with that many addresses gains b
 from __future__ import annotations
 
 import ipaddress
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 CALLERS_MAX = 10_000
+# A bucket is counted in parts of a token, so that it fills exactly: at a rate of N a minute N parts each microsecond.
+_PARTS = 60_000_000
+_MICROSECOND = timedelta(microseconds=1)
 _IPV6_NETWORK_BITS = 64
 
 
@@ -26,7 +28,7 @@ class Rate:
 
 @dataclass(slots=True)
 class _Bucket:
-    tokens: float
+    parts: int
     filled_at: datetime
 
 
@@ -38,24 +40,27 @@ class RateLimit:
         self._callers_max = callers_max
         self._buckets: dict[str, _Bucket] = {}
 
-    def wait_s(self, caller: str, now: datetime) -> int:
-        """0: go ahead, and a token is taken. Otherwise whole seconds until there will be one; nothing is taken."""
+    def wait_s(self, caller: str, now: datetime, *, taking: bool = True) -> int:
+        """0: go ahead, and a token is taken. Otherwise whole seconds until there will be one; nothing is taken.
+
+        ``taking`` False only asks: what costs a token is known later.
+        """
         if self._rate.per_minute <= 0:
             return 0
-        bucket = self._buckets.pop(caller, None) or _Bucket(self._rate.burst, now)
+        bucket = self._buckets.pop(caller, None) or _Bucket(self._rate.burst * _PARTS, now)
         if len(self._buckets) >= self._callers_max:
             self._buckets.pop(next(iter(self._buckets)))
         self._buckets[caller] = bucket
         self._fill(bucket, now)
-        if bucket.tokens >= 1:
-            bucket.tokens -= 1
+        if bucket.parts >= _PARTS:
+            bucket.parts -= _PARTS if taking else 0
             return 0
-        return math.ceil((1 - bucket.tokens) * 60 / self._rate.per_minute)
+        return -((bucket.parts - _PARTS) // (self._rate.per_minute * 1_000_000))
 
     def _fill(self, bucket: _Bucket, now: datetime) -> None:
         # A clock that was set back gives nothing and takes nothing.
-        passed_s = max((now - bucket.filled_at) / timedelta(seconds=1), 0)
-        bucket.tokens = min(bucket.tokens + passed_s * self._rate.per_minute / 60, self._rate.burst)
+        passed_us = max((now - bucket.filled_at) // _MICROSECOND, 0)
+        bucket.parts = min(bucket.parts + passed_us * self._rate.per_minute, self._rate.burst * _PARTS)
         bucket.filled_at = now
 
 

@@ -2,7 +2,8 @@
 
 On every start the participant sends its subscription, signed with the key it carries; the registry answers
 UNDER_SUBSCRIPTION, sends an encrypted challenge to our ``/on_subscribe`` and lists us when the answer is right. Only a
-challenge that our pinned registry signed is decrypted. Source: Beckn registry 1.1.1, /subscribe and /on_subscribe.
+challenge that our pinned registry signed is decrypted. Further keys are published, and ended, in the same form: the
+application carries the key, and the present key signs it. Source: Beckn registry 1.1.1, /subscribe and /on_subscribe.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -26,7 +28,8 @@ from protocol import authentication, challenge, signing
 from protocol.actions import Role
 from protocol.errors import BecknError, Diagnosis, Malformed, NotAuthenticated, NotAuthorised, PeerFailed
 from protocol.jsontext import parse_object
-from protocol.keys import KeyId, KeyRecord, encryption_public_key, signing_public_key
+from protocol.keys import KeyRecord, OwnKeys, encryption_public_key, signing_public_key
+from protocol.moments import timestamp_text
 from protocol.policy import SUBSCRIBED, Identity
 
 logger = logging.getLogger(__name__)
@@ -37,7 +40,10 @@ POLLS = 100
 
 
 class Subscription:
-    """One participant's standing at its registry; ``subscribed`` is set once it is SUBSCRIBED with its present key."""
+    """One participant's standing at its registry; ``subscribed`` is set once it is SUBSCRIBED with its present key.
+
+    ``record`` is then that key as the registry lists it.
+    """
 
     def __init__(
         self,
@@ -63,17 +69,44 @@ class Subscription:
             url=registry.url,
             status=SUBSCRIBED,
         )
+        self._published: OwnKeys | None = None
         self.subscribed = asyncio.Event()
+        self.record: KeyRecord | None = None
 
     async def run(self) -> None:
         """Subscribe, and try again until it is done."""
         while not self.subscribed.is_set():
             try:
-                await self._subscribe()
-                await self._wait_until_listed()
+                self.record = await self.publish(self._keyring.own)
+                self.subscribed.set()
             except PeerFailed as error:
                 logger.warning("not subscribed yet: %s", error.sentence)
                 await asyncio.sleep(RETRY_S)
+
+    async def publish(self, keys: OwnKeys) -> KeyRecord:
+        """Subscribe with ``keys``, signed by our present key; the record, once the registry lists it.
+
+        Raises:
+            PeerFailed: the registry refuses, does not answer, or does not list it in time.
+        """
+        self._published = keys
+        await self._post(self._application(keys))
+        for _ in range(POLLS):
+            record = await self.listed(keys)
+            if record is not None:
+                logger.info("subscribed", extra={"subscriber_id": keys.subscriber_id, "key_id": keys.key_id})
+                return record
+            await asyncio.sleep(POLL_S)
+        raise PeerFailed(f"the registry did not list {keys.id.text} in time")
+
+    async def end(self, keys: OwnKeys, at: datetime) -> None:
+        """Tell the registry that ``keys`` end ``at`` that wire time, signed by our present key. Raises `PeerFailed`."""
+        await self._post(self._application(keys) | {"valid_until": timestamp_text(at)})
+
+    async def listed(self, keys: OwnKeys) -> KeyRecord | None:
+        """The key as the registry lists it, or None. Raises `PeerFailed`."""
+        records = await self._keyring.subscribers({"subscriber_id": keys.subscriber_id, "key_id": keys.key_id})
+        return next((record for record in records if record.status == SUBSCRIBED), None)
 
     async def on_subscribe(self, request: web.Request) -> web.Response:
         """Answer the registry's challenge."""
@@ -81,13 +114,13 @@ class Subscription:
             body = await request.read()
             self._check_registry(request, body)
             content = parse_object(body, max_depth=4)
-            self._check_addressee(content)
+            keys = self._addressed(content)
             text = content.get("challenge")
             if not isinstance(text, str):
                 raise Malformed(
                     "/challenge must be a text.", Diagnosis("challenge", "/challenge", "base64", type(text).__name__)
                 )
-            answer = challenge.answer(text, self._keyring.own.encryption, self._registry_key)
+            answer = challenge.answer(text, keys.encryption, self._registry_key)
         except BecknError as error:
             return nack(error, self._identity.subscriber_id)
         return json_response({"answer": answer})
@@ -103,29 +136,31 @@ class Subscription:
             header, signing.digest(body), [self._registry_record], self._settings.policy, self._clocks.wire()
         )
 
-    def _check_addressee(self, content: Mapping[str, Any]) -> None:
+    def _addressed(self, content: Mapping[str, Any]) -> OwnKeys:
         # Whoever subscribes another id at our URL, with our public encryption key, must get no answer from us. Some
-        # registries name neither the subscriber nor the key (INTEROP 6).
-        own = self._keyring.own
-        for member, ours in (("subscriber_id", own.subscriber_id), ("pub_key_id", own.key_id)):
+        # registries name neither the subscriber nor the key (INTEROP 6): then it is the key that we published last.
+        keys = self._published or self._keyring.own
+        named_key = content.get("pub_key_id", keys.key_id)
+        keys = next((key for key in self._keyring.held if key.key_id == named_key), keys)
+        for member, ours in (("subscriber_id", keys.subscriber_id), ("pub_key_id", keys.key_id)):
             named = content.get(member, ours)
             if named != ours:
                 raise NotAuthorised(
                     f"/{member} must be {ours}: this challenge is for another subscription.",
                     Diagnosis("challenge", f"/{member}", ours, str(named)),
                 )
+        return keys
 
-    async def _subscribe(self) -> None:
-        body = orjson.dumps(self._subscription())
+    async def _post(self, application: Mapping[str, Any]) -> None:
+        body = orjson.dumps(application)
         headers = {signing.AUTHORIZATION: self._keyring.authorization(body)}
         answer = await self._client.post(f"{self._registry.url.rstrip('/')}/subscribe", body, headers)
         if answer.nack is not None:
             raise PeerFailed(f"the registry refused our subscription: {answer.nack}")
 
-    def _subscription(self) -> dict[str, Any]:
-        own = self._keyring.own
+    def _application(self, keys: OwnKeys) -> dict[str, Any]:
         return {
-            "subscriber_id": own.subscriber_id,
+            "subscriber_id": keys.subscriber_id,
             "url": self._settings.public_url,
             "type": self._identity.role.value,
             "domain": self._settings.domains[0],
@@ -133,20 +168,8 @@ class Subscription:
                 "city": {"code": self._settings.city_code},
                 "country": {"code": self._settings.country_code},
             },
-            "key_id": own.key_id,
-            "signing_public_key": own.signing_public_b64,
-            "encr_public_key": own.encryption_public_b64,
+            "key_id": keys.key_id,
+            "signing_public_key": keys.signing_public_b64,
+            "encr_public_key": keys.encryption_public_b64,
             "nonce": new_uuid(),
         }
-
-    async def _wait_until_listed(self) -> None:
-        own = self._keyring.own
-        query = {"subscriber_id": own.subscriber_id, "key_id": own.key_id}
-        for _ in range(POLLS):
-            records = await self._keyring.subscribers(query)
-            if any(record.status == SUBSCRIBED for record in records):
-                self.subscribed.set()
-                logger.info("subscribed", extra={"subscriber_id": own.subscriber_id, "key_id": own.key_id})
-                return
-            await asyncio.sleep(POLL_S)
-        raise PeerFailed(f"the registry did not list {KeyId(own.subscriber_id, own.key_id).text} in time")

@@ -1,13 +1,15 @@
 """The registry's endpoints: ``POST /subscribe`` and ``POST /lookup``. Whatever is refused is a NACK.
 
 */subscribe* verifies the signature and decides in one transaction, so that of two who claim an id at once only one can
-be right. *
+be right.
 
 */lookup* answers signed and unsigned requests alike, since what it tells is public and the most used adapter asks
 unsigned (INTEROP 5). A signature that is there has to hold, though: a caller that signs wants to hear that it does so
 wrongly. The key of an application that still waits for its challenge is good enough here, since every
-participant asks for itself until it is listed. Answered are the valid keys of those who are SUBSCRIBED and nothing
-else, whatever is asked: that adapter takes INITIATED and expired entries for good.
+participant asks for itself until it is listed. Answered are the valid keys of those who are SUBSCRIBED and admitted
+by the operator, and nothing else, whatever is asked: that adapter takes INITIATED and expired entries for good.
+
+Both have a rate for each caller's address: over it the answer is 429 with ``Retry-After``.
 """
 
 from __future__ import annotations
@@ -27,15 +29,28 @@ from node.clocks import Now
 from node.database import Database
 from node.observability import Metrics
 from node.problems import json_response
+from node.rates import RateLimit, network_of
 from protocol import authentication, signing, verification
-from protocol.errors import BecknError, Diagnosis, NotAuthenticated, TooLarge, UnknownRoute
+from protocol.addresses import check_url
+from protocol.errors import (
+    AddressForbidden,
+    BecknError,
+    Diagnosis,
+    NotAuthenticated,
+    NotValid,
+    TooLarge,
+    TooManyRequests,
+    UnknownRoute,
+)
 from protocol.jsontext import parse_object
 from protocol.keys import KeyRecord
 from protocol.signing import SignatureHeader
 from registry import store
+from registry.admission import check_not_barred, withdrawal
 from registry.applications import Application, carried_key, decide, key_record, read_application, signers
+from registry.audit import record
 from registry.settings import RegistryServerSettings
-from registry.subscriptions import LookupQuery, State, lookup_answer, lookup_filter
+from registry.subscriptions import LookupQuery, State, is_listed, lookup_answer, lookup_filter
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +77,10 @@ class RegistryApi:
         self._database = database
         self._metrics = metrics
         self._now = now
+        self._limits = {
+            "subscribe": RateLimit(settings.subscribe_rate),
+            "lookup": RateLimit(settings.lookup_rate),
+        }
 
     def add_routes(self, app: web.Application) -> None:
         """Both endpoints, the lookup under its other path too (INTEROP 5), and a NACK for everything else."""
@@ -89,6 +108,7 @@ class RegistryApi:
         started = time.perf_counter()
         outcome, facts = "ACK", {}
         try:
+            self._limit(name, request)
             read = await self._read(request)
             facts["subscriber_id"] = str(read.content.get("subscriber_id"))[:255]
             return json_response(await endpoint(read))
@@ -104,6 +124,15 @@ class RegistryApi:
             self._metrics.received.labels(name, outcome).inc()
             took_ms = round((time.perf_counter() - started) * 1_000, 2)
             logger.info("answered", extra={"action": name, "outcome": outcome, "ms": took_ms, **facts})
+
+    def _limit(self, name: str, request: web.Request) -> None:
+        wait_s = self._limits[name].wait_s(network_of(request.remote), self._now())
+        if wait_s:
+            raise TooManyRequests(
+                f"Too many requests from your address: ask again in {wait_s} s.",
+                Diagnosis("rate", request.path[:100], f"a request after {wait_s} s", "one now"),
+                wait_s,
+            )
 
     async def _read(self, request: web.Request) -> _Request:
         headers = {name: ", ".join(request.headers.getall(name)) for name in _HEADERS if name in request.headers}
@@ -128,6 +157,7 @@ class RegistryApi:
 
     async def _subscribed(self, request: _Request) -> object:
         application = read_application(request.content)
+        self._check_url(application.url)
         if request.header is None:
             raise NotAuthenticated(
                 "The Authorization header is missing: sign the body as BECKN-006 describes.",
@@ -137,15 +167,38 @@ class RegistryApi:
         state = await self._database.write(lambda tx: self._decide(tx, application, header, request.digest, now))
         return {"status": state.value}
 
+    def _check_url(self, url: str) -> None:
+        """Refuse a URL that nobody may call; a name is judged again by what it resolves to at the challenge.
+
+        Raises:
+            NotValid: the network's settings do not allow it.
+        """
+        try:
+            check_url(url, self._settings.network.rules)
+        except AddressForbidden as error:
+            known = error.diagnosis
+            raise NotValid(
+                f"/url is none that this network calls: {known.got}, not {known.expected}.",
+                Diagnosis(f"registry-{known.rule}", "/url", known.expected, known.got),
+            ) from None
+
     def _decide(
         self, tx: Connection, application: Application, header: SignatureHeader, digest: bytes, now: datetime
     ) -> State:
         standing = store.hold(tx, application.subscriber_id)
         self._authenticate(header, digest, signers(application, standing, now), now)
-        change = decide(application, standing, now, self._validity)
-        if change is None:
+        check_not_barred(standing)
+        ended = withdrawal(application, standing, now)
+        if ended is not None:
+            store.put_standing(tx, ended)
+            me, until = application.subscriber_id, application.valid_until
+            record(tx, now, me, "end-key", me, key_id=application.key_id, valid_until=until)
+            return ended.subscriber.state
+        change = decide(application, standing, now, self._validity, self._settings.newcomers)
+        if change is not None:
+            store.let_in(tx, application, change, now)
+        elif standing is not None and is_listed(standing.subscriber):
             return State.SUBSCRIBED
-        store.let_in(tx, application, change, now)
         return State.UNDER_SUBSCRIPTION
 
     # -- POST /lookup ---------------------------------------------------------------------------------------

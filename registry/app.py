@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from node import keyfile
 from node.auth import bearer_required, load_or_make_token
 from node.client import PeerClient
 from node.clocks import Now, wall_clock
 from node.database import Database
+from node.keyfile import FILE, KeyFile, passphrase_of
 from node.observability import Metrics
 from node.participant import listen
 from node.problems import json_response, problems
 from node.settings import RegistrySettings
 from protocol import signing
+from registry import store
+from registry.admin import AdminApi, load_or_make_admin_token
 from registry.api import RegistryApi
 from registry.challenges import Challenger
 from registry.settings import RegistryServerSettings
 
+logger = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 600
 VERSIONS = Path(__file__).parent / "versions"
 
 
@@ -30,17 +38,21 @@ class Registry:
 
     def __init__(self, settings: RegistryServerSettings, wire: Now = wall_clock) -> None:
         self.settings = settings
-        self.own = keyfile.load_or_make(settings.data_dir, settings.subscriber_id)
+        passphrase = passphrase_of(settings.keys.passphrase_file)
+        self.own = KeyFile(settings.data_dir / FILE, settings.subscriber_id, passphrase).load_or_make(wire()).current
         self.metrics = Metrics()
         self.database = Database(settings.database("registry"), (VERSIONS,))
-        self.client = PeerClient(settings.times.peer_timeout_s, settings.sizes.max_answer_bytes)
+        self.client = PeerClient.from_settings(settings)
         self._wire = wire
         self._challenger = Challenger(
             self.database, self.client, self.own, self._authorization, wire, settings.challenge
         )
         self._api = RegistryApi(settings, self.database, self.metrics, wire)
+        self.admin_token = load_or_make_admin_token(settings.data_dir)
+        self._admin = AdminApi(self.admin_token, self.database, wire, settings.lookup_rows_max)
         self._check_token = bearer_required(load_or_make_token(settings.data_dir))
         self._runner: web.AppRunner | None = None
+        self._pruning: asyncio.Task[None] | None = None
 
     @property
     def peer_settings(self) -> RegistrySettings:
@@ -63,17 +75,38 @@ class Registry:
         try:
             self._runner = await listen(self._application(), self.settings)
             await self._challenger.start()
+            self._pruning = asyncio.create_task(self._prune())
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in hand, close. Unanswered challenges stay on disk for the next start."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
         await self._challenger.stop(self.settings.times.stop_within_s / 2)
         await self.client.stop()
         await self.database.stop()
+
+    async def prune(self) -> int:
+        """Forget newcomers that never proved their key; how many."""
+        now, attempts = self._wire(), self.settings.challenge.max_attempts
+        before = now - timedelta(days=self.settings.prune_after_days)
+        return await self.database.write(lambda tx: store.prune(tx, now, before, attempts))
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                pruned = await self.prune()
+            except Exception:
+                logger.exception("forgetting newcomers failed; it is tried again")
+                pruned = 0
+            if pruned:
+                logger.info("forgot newcomers that never proved their key", extra={"subscribers": pruned})
+            await asyncio.sleep(PRUNE_EVERY_S)
 
     def _authorization(self, body: bytes) -> str:
         created = int(self._wire().timestamp())
@@ -86,6 +119,7 @@ class Registry:
         app.router.add_get("/ready", self._ready)
         app.router.add_get("/keys", self._keys)
         app.router.add_get("/metrics", self._guarded_metrics)
+        self._admin.add_routes(app)
         self._api.add_routes(app)
         return app
 

@@ -2,11 +2,12 @@
 
 1. The first time a platform signs with the key that its application carries.
 2. As soon as one of its keys was proven, only its own keys count: those valid now. When all of them have ended, it may
-   come back with one of them, but only at the URL that is registered.
+   come back with one of them that was not withdrawn, but only at the URL that is registered. When all of them were
+   withdrawn, it may come back there with a new one, and the operator has to approve (`registry.admission`).
 3. What an application would change becomes live when its challenge was answered at the application's URL; until then
    the entry and its keys stand as they were. An application that changes nothing is answered at once: every
    participant sends one on each start.
-4. A key id names one pair of keys for ever.
+4. A key id names one pair of keys for ever, and once withdrawn none at all.
 
 Source: Beckn registry 1.1.1, /subscribe. Times are wire time, cut to the milliseconds that are stored.
 """
@@ -26,7 +27,7 @@ from protocol.keys import KeyRecord, KeyUnusable, encryption_public_key, signing
 from protocol.moments import parse_timestamp, timestamp_text
 from protocol.policy import SUBSCRIBED
 from protocol.urls import same_url
-from registry.subscriptions import State, Subscriber, SubscriberKey, advance, is_valid, lookup_filter
+from registry.subscriptions import Admission, State, Subscriber, SubscriberKey, advance, is_valid, lookup_filter
 
 ROLES = (Role.BAP, Role.BPP, Role.BG)
 _URL_LENGTH_MAX = 2_000
@@ -191,7 +192,10 @@ def signers(application: Application, standing: Standing | None, now: datetime) 
             Diagnosis("registry-url", "/url", entry.url, application.url),
         )
     # Their windows are over, or not yet begun; what counts here is who holds them.
-    return [replace(key_record(entry, key), valid_from=None, valid_until=None) for key in standing.keys]
+    kept = [key for key in standing.keys if key.withdrawn_at is None]
+    if not kept:
+        return [carried_key(application)]
+    return [replace(key_record(entry, key), valid_from=None, valid_until=None) for key in kept]
 
 
 def key_record(entry: Subscriber, key: SubscriberKey) -> KeyRecord:
@@ -220,18 +224,26 @@ def carried_key(application: Application) -> KeyRecord:
     )
 
 
-def decide(application: Application, standing: Standing | None, now: datetime, validity: timedelta) -> Change | None:
+def decide(
+    application: Application,
+    standing: Standing | None,
+    now: datetime,
+    validity: timedelta,
+    newcomers: Admission = Admission.ADMITTED,
+) -> Change | None:
     """What an application whose signature holds would change (rules 3 and 4); None for nothing.
 
-    ``validity`` is how long a key counts whose subscriber does not say.
+    ``validity`` is how long a key counts whose subscriber does not say, ``newcomers`` where one begins.
 
     Raises:
         NotValid: the key's window has no future, or its id belongs to other keys.
     """
     known = standing.key(application.key_id) if standing is not None else None
+    if known is not None and known.withdrawn_at is not None:
+        raise _wrong("/key_id", "a fresh id for a new key", f"{known.key_id}, which was withdrawn")
     key = _proposed_key(application, known, now, validity)
     if standing is None or not standing.keys:
-        first = _entry(application, State.INITIATED, created_at=now, now=now)
+        first = _entry(application, State.INITIATED, newcomers, created_at=now, now=now)
         return Change(replace(first, state=advance(first.state, State.UNDER_SUBSCRIPTION)), key)
     entry = standing.subscriber
     if known is not None and (known.signing_public_key, known.encryption_public_key) != (
@@ -239,10 +251,17 @@ def decide(application: Application, standing: Standing | None, now: datetime, v
         key.encryption_public_key,
     ):
         raise _wrong("/key_id", "a fresh id for a new key", f"{key.key_id}, which belongs to another key")
-    wanted = _entry(application, entry.state, created_at=entry.created_at, now=entry.updated_at)
-    if wanted == entry and known is not None and replace(known, proven_at=None) == key:
+    if same_entry(application, entry) and known is not None and replace(known, proven_at=None) == key:
         return None
+    if all(held.withdrawn_at is not None for held in standing.keys):
+        entry = replace(entry, admission=Admission.AWAITING)
     return Change(replace(entry, state=_while_challenged(standing, now)), key)
+
+
+def same_entry(application: Application, entry: Subscriber) -> bool:
+    """Whether the application says of the subscriber what stands already."""
+    wanted = _entry(application, entry.state, entry.admission, created_at=entry.created_at, now=entry.updated_at)
+    return wanted == entry
 
 
 def proven(entry: Subscriber, application: Application, now: datetime) -> Subscriber:
@@ -252,7 +271,7 @@ def proven(entry: Subscriber, application: Application, now: datetime) -> Subscr
         NotValid: the subscriber has left meanwhile.
     """
     state = entry.state if entry.state is State.SUBSCRIBED else advance(entry.state, State.SUBSCRIBED)
-    return _entry(application, state, created_at=entry.created_at, now=now)
+    return _entry(application, state, entry.admission, created_at=entry.created_at, now=now)
 
 
 def _while_challenged(standing: Standing, now: datetime) -> State:
@@ -261,10 +280,14 @@ def _while_challenged(standing: Standing, now: datetime) -> State:
         return state
     if state is State.SUBSCRIBED:
         state = advance(state, State.EXPIRED)
+    if state is State.UNSUBSCRIBED:
+        state = advance(state, State.INITIATED)
     return advance(state, State.UNDER_SUBSCRIPTION)
 
 
-def _entry(application: Application, state: State, *, created_at: datetime, now: datetime) -> Subscriber:
+def _entry(
+    application: Application, state: State, admission: Admission, *, created_at: datetime, now: datetime
+) -> Subscriber:
     return Subscriber(
         subscriber_id=application.subscriber_id,
         url=application.url,
@@ -275,6 +298,7 @@ def _entry(application: Application, state: State, *, created_at: datetime, now:
         updated_at=now,
         country=application.country,
         city=application.city,
+        admission=admission,
     )
 
 

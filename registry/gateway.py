@@ -25,7 +25,7 @@ from node.clocks import Now, wall_clock
 from node.inbox import Decision, Received
 from node.keyring import reachable
 from node.outbox import Letter, enqueue
-from node.participant import Participant
+from node.participant import OUTSIDE, Outside, Participant
 from node.settings import NodeSettings
 from protocol.actions import Role
 from protocol.errors import PeerFailed, TradeRefused
@@ -47,8 +47,8 @@ class _Found:
 class Gateway:
     """Opened with `start`, closed with `stop`."""
 
-    def __init__(self, settings: NodeSettings, wire: Now = wall_clock) -> None:
-        self.participant = Participant(settings, Role.BG, versions=(), wire=wire)
+    def __init__(self, settings: NodeSettings, wire: Now = wall_clock, outside: Outside = OUTSIDE) -> None:
+        self.participant = Participant(settings, Role.BG, versions=(), wire=wire, outside=outside)
         handlers = {"search": self._search, "on_search": self._on_search}
         self.participant.serve(handlers, self._refused, self._on_dead)
         self._found: dict[tuple[tuple[str, str], ...], _Found] = {}

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    MetaData,
     Row,
     String,
     Table,
@@ -33,12 +32,12 @@ from node.clocks import milliseconds, moment_of
 from node.database import lock, notify
 from protocol.actions import Role
 from registry.applications import Application, Change, Standing, proven
-from registry.subscriptions import LookupQuery, State, Subscriber, SubscriberKey
+from registry.audit import REGISTRY, metadata, record
+from registry.subscriptions import Admission, LookupQuery, State, Subscriber, SubscriberKey
 
 CHANNEL = "challenges"
 EVERYWHERE = "*"
-
-metadata = MetaData()
+PRUNED_AT_ONCE = 100
 
 subscribers = Table(
     "subscribers",
@@ -52,6 +51,7 @@ subscribers = Table(
     Column("state", String(20), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    Column("admission", String(16), nullable=False),
     Index("subscribers_place", "role", "domain", "city"),
 )
 
@@ -65,6 +65,7 @@ subscriber_keys = Table(
     Column("valid_from_ms", BigInteger, nullable=False),
     Column("valid_until_ms", BigInteger),
     Column("proven_at_ms", BigInteger, nullable=False),
+    Column("withdrawn_at_ms", BigInteger),
     Index("subscriber_keys_id", "key_id"),
 )
 
@@ -124,6 +125,44 @@ def let_in(tx: Connection, application: Application, change: Change, now: dateti
     tx.execute(delete(applications).where(applications.c.subscriber_id == application.subscriber_id))
     tx.execute(insert(applications).values(**_application_row(waiting), attempts=0, due_at_ms=milliseconds(now)))
     notify(tx, CHANNEL)
+    _record_application(tx, now, "applied", waiting)
+
+
+def put_standing(tx: Connection, after: Standing) -> None:
+    """Store a subscriber whose keys or admission were changed; what it had applied for is void."""
+    _put_subscriber(tx, after.subscriber)
+    mine = after.subscriber.subscriber_id
+    for key in after.keys:
+        statement = update(subscriber_keys).where(
+            subscriber_keys.c.subscriber_id == mine, subscriber_keys.c.key_id == key.key_id
+        )
+        tx.execute(statement.values(valid_until_ms=_ms(key.valid_until), withdrawn_at_ms=_ms(key.withdrawn_at)))
+    tx.execute(delete(applications).where(applications.c.subscriber_id == mine))
+
+
+def listing(tx: Connection, after_id: str, limit: int) -> list[Standing]:
+    """Everybody whose id comes after that one, in the order of their ids."""
+    ids = select(subscribers.c.subscriber_id).where(subscribers.c.subscriber_id > after_id)
+    found = tx.execute(ids.order_by(subscribers.c.subscriber_id).limit(limit)).scalars().all()
+    return [held for held in (standing(tx, one) for one in found) if held is not None]
+
+
+def prune(tx: Connection, now: datetime, before: datetime, max_attempts: int) -> int:
+    """Forget newcomers that never proved anything and whose last attempt lies before that; how many."""
+    before_ms = milliseconds(before)
+    spent = (applications.c.attempts >= max_attempts) & (applications.c.due_at_ms < before_ms)
+    tx.execute(delete(applications).where(spent))
+    unproven = select(subscribers.c.subscriber_id).where(
+        subscribers.c.updated_at_ms < before_ms,
+        subscribers.c.admission.in_([Admission.ADMITTED.value, Admission.AWAITING.value]),
+        subscribers.c.subscriber_id.not_in(select(subscriber_keys.c.subscriber_id)),
+        subscribers.c.subscriber_id.not_in(select(applications.c.subscriber_id)),
+    )
+    ids = tx.execute(unproven.order_by(subscribers.c.subscriber_id).limit(PRUNED_AT_ONCE)).scalars().all()
+    for subscriber_id in ids:
+        tx.execute(delete(subscribers).where(subscribers.c.subscriber_id == subscriber_id))
+        record(tx, now, REGISTRY, "pruned", subscriber_id)
+    return len(ids)
 
 
 def lookup(tx: Connection, query: LookupQuery, now: datetime, limit: int) -> list[tuple[Subscriber, SubscriberKey]]:
@@ -137,6 +176,7 @@ def lookup(tx: Connection, query: LookupQuery, now: datetime, limit: int) -> lis
         .join(subscriber_keys, subscriber_keys.c.subscriber_id == subscribers.c.subscriber_id)
         .where(
             subscribers.c.state == State.SUBSCRIBED.value,
+            subscribers.c.admission == Admission.ADMITTED.value,
             subscriber_keys.c.valid_from_ms <= now_ms,
             or_(subscriber_keys.c.valid_until_ms.is_(None), subscriber_keys.c.valid_until_ms > now_ms),
             *_matches(query),
@@ -224,6 +264,7 @@ def answered(tx: Connection, challenge: Challenge, now: datetime) -> bool:
         return False
     _put_subscriber(tx, proven(held.subscriber, application, now))
     _put_key(tx, application, now)
+    _record_application(tx, now, "proven", application)
     return True
 
 
@@ -249,6 +290,7 @@ def _put_subscriber(tx: Connection, entry: Subscriber) -> None:
         "state": entry.state.value,
         "created_at_ms": milliseconds(entry.created_at),
         "updated_at_ms": milliseconds(entry.updated_at),
+        "admission": entry.admission.value,
     }
     mine = subscribers.c.subscriber_id == entry.subscriber_id
     if tx.execute(update(subscribers).where(mine).values(values)).rowcount == 0:
@@ -264,6 +306,11 @@ def _put_key(tx: Connection, application: Application, now: datetime) -> None:
     )
     tx.execute(delete(subscriber_keys).where(mine))
     tx.execute(insert(subscriber_keys).values(subscriber_id=application.subscriber_id, **values))
+
+
+def _record_application(tx: Connection, now: datetime, event: str, application: Application) -> None:
+    facts = {name: value for name, value in _application_row(application).items() if name != "subscriber_id"}
+    record(tx, now, application.subscriber_id, event, application.subscriber_id, **facts)
 
 
 def _application_row(application: Application) -> dict[str, Any]:
@@ -309,6 +356,7 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         updated_at=moment_of(row.updated_at_ms),
         country=row.country,
         city=row.city,
+        admission=Admission(row.admission),
     )
 
 
@@ -320,6 +368,7 @@ def _key(row: Row[Any]) -> SubscriberKey:
         valid_from=moment_of(row.valid_from_ms),
         valid_until=_moment(row.valid_until_ms),
         proven_at=moment_of(row.proven_at_ms),
+        withdrawn_at=_moment(row.withdrawn_at_ms),
     )
 
 

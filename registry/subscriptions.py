@@ -9,7 +9,8 @@ Source: Beckn registry 1.1.1 and INTEROP 5. A subscriber has one state, moved on
 
 It has any number of keys. A key counts from the moment its challenge was answered and within its own window, so a
 SUBSCRIBED subscriber adds a key without leaving its state. Lookups answer with the valid keys of those who are
-SUBSCRIBED and with no others, because many peers look neither at the window nor at the state.
+SUBSCRIBED, and ADMITTED by the operator, and with no others, because many peers look neither at the window nor
+at the state.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ class State(StrEnum):
     EXPIRED = "EXPIRED"
     UNSUBSCRIBED = "UNSUBSCRIBED"
     INVALID_SSL = "INVALID_SSL"
+
+
+class Admission(StrEnum):
+    """Whether the registry's operator lets a subscriber take part (`registry.admission`)."""
+
+    ADMITTED = "ADMITTED"
+    AWAITING = "AWAITING"
+    SUSPENDED = "SUSPENDED"
+    REVOKED = "REVOKED"
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
@@ -70,13 +80,15 @@ class Subscriber:
     updated_at: datetime
     country: str | None = None
     city: str | None = None
+    admission: Admission = Admission.ADMITTED
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriberKey:
     """One key pair of a subscriber, its public halves in base64; ``valid_until`` None: until it is withdrawn.
 
-    ``proven_at`` is when its challenge was answered, None while that is outstanding.
+    ``proven_at`` is when its challenge was answered, None while that is outstanding; ``withdrawn_at`` when it was ended
+    for ever (`registry.admission`).
     """
 
     key_id: str
@@ -85,6 +97,7 @@ class SubscriberKey:
     valid_from: datetime
     valid_until: datetime | None = None
     proven_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,11 @@ def is_valid(key: SubscriberKey, now: datetime) -> bool:
     return key.proven_at is not None and key.valid_from <= now and not ended
 
 
+def is_listed(subscriber: Subscriber) -> bool:
+    """Whether others are told of it at all."""
+    return subscriber.state is State.SUBSCRIBED and subscriber.admission is Admission.ADMITTED
+
+
 def lookup_filter(body: Mapping[str, object]) -> LookupQuery:
     """The lookup that a request's body asks for, under any of the names in use (INTEROP 5).
 
@@ -144,7 +162,7 @@ def lookup_answer(entries: Iterable[tuple[Subscriber, SubscriberKey]], now: date
 
     The order matters: some peers read the first item and no other.
     """
-    trusted = [entry for entry in entries if entry[0].state is State.SUBSCRIBED and is_valid(entry[1], now)]
+    trusted = [entry for entry in entries if is_listed(entry[0]) and is_valid(entry[1], now)]
     newest_first = sorted(trusted, key=lambda entry: (entry[1].valid_from, entry[1].key_id), reverse=True)
     roles = list(Role)
     newest_first.sort(key=lambda entry: (roles.index(entry[0].role), entry[0].subscriber_id, entry[0].domain))

@@ -25,7 +25,7 @@ from registry import store
 from registry.app import Registry
 from registry.settings import ChallengeSettings, RegistryServerSettings
 from tests.messages import header, own_keys
-from tests.peers import Arrival, Peer, acknowledge, peer
+from tests.peers import LOCAL, Arrival, Peer, acknowledge, peer
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -45,6 +45,7 @@ def registry_settings(folder: Path, **more: Any) -> RegistryServerSettings:
         public_url=f"http://127.0.0.1:{port}",
         port=port,
         challenge=more.pop("challenge", QUICK),
+        network=more.pop("network", LOCAL),
         times=TimeLimits(stop_within_s=1),
         **more,
     )
@@ -172,7 +173,7 @@ async def platform(
     registry: RegistrySettings, subscriber_id: str = "bpp.test", role: Role = Role.BPP, **more: Any
 ) -> AsyncIterator[Platform]:
     """A running platform that has not subscribed yet."""
-    client = PeerClient(timeout_s=10, max_answer_bytes=1024 * 1024)
+    client = PeerClient(timeout_s=10, max_answer_bytes=1024 * 1024, rules=LOCAL.rules)
     await client.start()
     async with peer() as server:
         made = Platform(server, registry, role, own_keys(subscriber_id), client, **more)

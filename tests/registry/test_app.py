@@ -21,6 +21,7 @@ from protocol.errors import SettingsWrong, TradeRefused
 from registry import store
 from registry.app import VERSIONS, Registry
 from registry.settings import ChallengeSettings, RegistryServerSettings
+from tests.peers import LOCAL
 from tests.ports import free_port
 from tests.registry.platforms import Platform, attempts_are_spent, registry_settings
 from tests.waiting import until
@@ -36,6 +37,7 @@ def participant_settings(folder: Path, subscriber_id: str, registry: RegistrySet
         public_url=f"http://127.0.0.1:{port}/beckn",
         port=port,
         registry=registry,
+        network=LOCAL,
         times=TimeLimits(stop_within_s=1),
     )
 

@@ -29,7 +29,7 @@ from protocol.verification import Verified
 from registry.app import Registry
 from registry.gateway import LOOKUP_CACHE, Gateway
 from tests.messages import context, header, intent
-from tests.peers import Arrival
+from tests.peers import LOCAL, Arrival
 from tests.ports import free_port
 from tests.registry.platforms import Platform, error_of, platform, record_of, registry_settings
 from tests.waiting import until
@@ -101,6 +101,7 @@ def gateway_settings(folder: Path, registry: Registry, **more: Any) -> NodeSetti
         public_url=f"http://127.0.0.1:{port}/beckn",
         port=port,
         registry=registry.peer_settings,
+        network=LOCAL,
         times=TimeLimits(stop_within_s=1),
         **more,
     )
