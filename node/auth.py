@@ -1,7 +1,7 @@
-"""Who may use a participant's own API: a bearer token that the first start makes (a file of mode 0600).
+"""The token that a server's first start makes (a file of mode 0600), and how a request shows a token.
 
-The server compares in constant time. A browser opens ``/console?token=…`` once:
-the token moves into a cookie that scripts and other sites can not use and that only reads.
+A participant holds it with its other tokens (`node.tokens`, `node.access`); the registry, which has no other caller,
+compares it in constant time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from node.problems import Handler, Problem
 TOKEN_FILE = "api.token"  # noqa: S105 - a file's name
 OPEN_PATHS = frozenset({"/health", "/ready"})
 CONSOLE = "/console"
-COOKIE = "beckn_battery_token"
+COOKIE = "beckn_battery_session"
 
 
 def load_or_make_token(data_dir: Path) -> str:
@@ -36,39 +36,24 @@ def load_or_make_token(data_dir: Path) -> str:
     return read_secret(path).strip()
 
 
-def bearer_required(token: str, open_prefixes: tuple[str, ...] = ()) -> Middleware:
-    """A middleware that lets only requests with the token through, but for the open paths.
-
-    ``open_prefixes`` are paths that authenticate otherwise, such as ``/beckn/``.
-    """
+def bearer_required(token: str) -> Middleware:
+    """A middleware that lets only requests with this one token through: a server's that has no other callers."""
     expected = _hash(token)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in OPEN_PATHS or request.path.startswith(open_prefixes):
-            return await handler(request)
-        if request.path == CONSOLE and hmac.compare_digest(_hash(request.query.get("token", "")), expected):
-            return _into_cookie(token)
-        if not hmac.compare_digest(_hash(_given(request)), expected):
+        if not hmac.compare_digest(_hash(bearer_of(request)), expected):
             raise Problem(401, "Unauthorized", "Send Authorization: Bearer with this platform's API token.")
         return await handler(request)
 
     return check
 
 
+def bearer_of(request: web.Request) -> str:
+    """The token in ``Authorization``; empty when there is none."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
-
-
-def _given(request: web.Request) -> str:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    # A cookie travels by itself, so it may only read: another site could make a browser send it.
-    return request.cookies.get(COOKIE, "") if request.method == "GET" else ""
-
-
-def _into_cookie(token: str) -> web.Response:
-    response = web.Response(status=303, headers={"Location": CONSOLE})
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", path="/")
-    return response

@@ -110,18 +110,20 @@ class ContractsApi:
 
     async def init(self, request: web.Request) -> web.Response:
         """Ask for the terms; say who pays."""
-        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
+        members, now = await members_of(request), self._now()
         billing, wait_s = members.optional("billing", lambda name: _billing(members.child(name))), members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         if billing is None:
             billing = self._default_billing()
         return await self._sent(lambda tx: self._requests.init(tx, contract_id, billing, now), wait_s)
 
     async def confirm(self, request: web.Request) -> web.Response:
         """Accept quote and terms; hand control of charging over where the terms ask for it."""
-        members, contract_id = await members_of(request), await self._own_id(request)
+        members = await members_of(request)
         consent, wait_s = members.optional("consent", members.flag), members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         submission_id = await self._consent(contract_id, given=consent is True)
         now = self._now()
         return await self._sent(lambda tx: self._requests.confirm(tx, contract_id, submission_id, now), wait_s)
@@ -140,23 +142,26 @@ class ContractsApi:
 
     async def update(self, request: web.Request) -> web.Response:
         """Ask for another amount."""
-        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
+        members, now = await members_of(request), self._now()
         energy_wh, wait_s = members.positive("energy_wh"), members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         return await self._sent(lambda tx: self._requests.update(tx, contract_id, energy_wh, now), wait_s)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """End the contract."""
-        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
+        members, now = await members_of(request), self._now()
         reason_id, reason, wait_s = members.text("reason_id"), members.text("reason"), members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         return await self._sent(lambda tx: self._requests.cancel(tx, contract_id, reason_id, reason, now), wait_s)
 
     async def rating(self, request: web.Request) -> web.Response:
         """Rate the order."""
-        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
+        members, now = await members_of(request), self._now()
         value, wait_s = members.between("value", 1, 5), members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         return await self._sent(lambda tx: self._requests.rating(tx, contract_id, value, now), wait_s)
 
     # -- how --------------------------------------------------------------------------------------------------
@@ -165,9 +170,10 @@ class ContractsApi:
         return self._desk.clocks.wire()
 
     async def _asked(self, request: web.Request, send: Callable[..., Sent]) -> web.Response:
-        members, contract_id, now = await members_of(request), await self._own_id(request), self._now()
+        members, now = await members_of(request), self._now()
         wait_s = members.wait_s()
         members.done()
+        contract_id = await self._own_id(request)
         return await self._sent(lambda tx: send(tx, contract_id, now), wait_s)
 
     async def _sent(self, write: Write, wait_s: float, status: int = 200) -> web.Response:

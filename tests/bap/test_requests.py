@@ -245,9 +245,17 @@ async def test_reading_goes_on_while_a_cancel_is_awaited(office: Office) -> None
     assert (await office.takes("status")).request.action == "status"
 
 
-@pytest.mark.parametrize(
-    ("older", "newer"), [("select", "init"), ("init", "init"), ("update", "update"), ("update", "cancel")]
-)
+@pytest.mark.parametrize("newer", ["update", "cancel"])
+async def test_an_update_keeps_counting_when_something_newer_is_sent_since_it_may_have_been_carried_out(
+    office: Office, newer: str
+) -> None:
+    old = request("update", "old")
+    await office.knows(contract(Stage.ACTIVE), old)
+    await office.takes(newer)
+    assert await office.database.read(lambda tx: contracts.load_request(tx, "old")) == old
+
+
+@pytest.mark.parametrize(("older", "newer"), [("select", "init"), ("init", "init")])
 async def test_a_newer_request_takes_the_place_of_an_older_one_that_waits(
     office: Office, older: str, newer: str
 ) -> None:
