@@ -11,7 +11,14 @@ from pathlib import Path
 
 import click
 
+from beckn_battery.access_commands import tokens, users
+from beckn_battery.audit_commands import audit
 from beckn_battery.conformance_commands import conformance
+from beckn_battery.keys_commands import keys
+from beckn_battery.outbox_commands import inbox, outbox
+from beckn_battery.privacy_commands import privacy
+from beckn_battery.registry_commands import registry_audit
+from beckn_battery.trace_commands import trace
 from node.observability import log_to
 from protocol.errors import SettingsWrong
 
@@ -63,7 +70,7 @@ def up(**options: object) -> None:
     sys.exit(run_up(LocalNetwork(**options)))  # type: ignore[arg-type]
 
 
-def _role_group(role: str, what: str) -> None:
+def _role_group(role: str, what: str) -> click.Group:
     @main.group(name=role, help=what)
     def group() -> None:
         pass
@@ -76,10 +83,20 @@ def _role_group(role: str, what: str) -> None:
         log_to()
         sys.exit(serve_role(role, file))
 
+    return group
+
 
 main.add_command(conformance)
+main.add_command(outbox)
+main.add_command(inbox)
+main.add_command(audit)
+main.add_command(tokens)
+main.add_command(users)
+main.add_command(trace)
+main.add_command(privacy)
+main.add_command(keys)
 
-_role_group("registry", "The network's registry: who takes part, and with which keys.")
+_role_group("registry", "The network's registry: who takes part, and with which keys.").add_command(registry_audit)
 _role_group("gateway", "The search gateway: broadcasts searches to every battery operator.")
 _role_group("bpp", "A battery operator's platform.")
 _role_group("bap", "A producer's platform.")

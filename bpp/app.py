@@ -21,9 +21,9 @@ from bpp.operation import Operation
 from bpp.settings import BppSettings
 from bpp.store import trade
 from node.clocks import Now, wall_clock
-from node.database import Database, is_sqlite
+from node.database import is_sqlite
 from node.inbox import Handler
-from node.participant import Participant
+from node.participant import OUTSIDE, Outside, Participant
 from protocol.actions import Role
 from protocol.context import read_context
 
@@ -56,15 +56,15 @@ class Bpp:
         SettingsWrong: the settings can not be used.
     """
 
-    def __init__(self, settings: BppSettings, wire: Now = wall_clock) -> None:
+    def __init__(self, settings: BppSettings, wire: Now = wall_clock, outside: Outside = OUTSIDE) -> None:
         url = settings.database(Role.BPP.value.lower())
         # On SQLite, samples have a file and a writer of their own; PostgreSQL has room for both.
         is_file = is_sqlite(url)
         versions = (BPP_VERSIONS,) if is_file else (BPP_VERSIONS, SAMPLE_VERSIONS)
-        self.participant = Participant(settings, Role.BPP, versions, wire)
+        self.participant = Participant(settings, Role.BPP, versions, wire, outside)
         self.samples = self.participant.database
         if is_file:
-            self.samples = Database(f"sqlite:///{settings.data_dir / 'samples.sqlite'}", (SAMPLE_VERSIONS,))
+            self.samples = outside.database(f"sqlite:///{settings.data_dir / 'samples.sqlite'}", (SAMPLE_VERSIONS,))
         period_s = settings.telemetry.sample_period_s * settings.trade_time.speed
         meters = Meters(self.participant.database, self.samples, period_s)
         self.desk = Desk(settings, self.participant, meters)

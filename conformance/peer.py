@@ -102,7 +102,7 @@ class Peer:
         self._policy = settings.policy
         self._window_s = settings.times.signature_window_s
         self._sock = sock
-        self._client = PeerClient(settings.times.peer_timeout_s, settings.sizes.max_answer_bytes)
+        self._client = PeerClient.from_settings(settings)
         self.keyring = Keyring(own, registry, self._client, wall_clock, settings.times)
         self._subscription = (
             Subscription(settings, registry, self.identity, self.keyring, self._client, Clocks(settings.trade_time))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from protocol.errors import BecknError, GatewayNotAuthenticated, NotAuthenticated
+from protocol.errors import BecknError, Diagnosis, GatewayNotAuthenticated, NotAuthenticated, TooManyRequests
 from protocol.signing import challenge_header
 
 ACK = orjson.dumps({"message": {"ack": {"status": "ACK"}}})
@@ -26,14 +26,20 @@ def nack(error: BecknError, realm: str) -> web.Response:
         headers["Proxy-Authenticate"] = challenge_header(realm)
     elif isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = challenge_header(realm)
-    if error.http_status == 429:
-        headers["Retry-After"] = "1"
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     return web.Response(
         body=orjson.dumps(nack_content(error)),
         status=error.http_status,
         content_type="application/json",
         headers=headers,
     )
+
+
+def too_many(wait_s: int, whose: str) -> TooManyRequests:
+    """The refusal of a message that comes too early."""
+    sentence = f"Too many messages {whose}; send the next one in {wait_s} s."
+    return TooManyRequests(sentence, Diagnosis("rate", expected=f"a pause of {wait_s} s"), wait_s)
 
 
 def nack_content(error: BecknError) -> Mapping[str, Any]:

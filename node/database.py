@@ -56,6 +56,8 @@ class Database:
         self._migrations = tuple(migrations)
         self._url = url
         self._writer = _writer(url, self._wake)
+        # What is done with every function before it is written: a participant adds its audit entries (`node.audit`).
+        self.around: Callable[[WriteFunction[Any]], WriteFunction[Any]] = lambda fn: fn
 
     async def start(self) -> None:
         """Bring the schema up to date and open the connections."""
@@ -70,7 +72,7 @@ class Database:
 
     async def write(self, fn: WriteFunction[T]) -> T:
         """Run ``fn`` in one transaction; its result comes back after the commit, its exception after the rollback."""
-        return await self._writer.write(fn)
+        return await self._writer.write(self.around(fn))
 
     async def insert_new(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Insert a row (with an ``id``) durably; False when one of its unique keys was taken before."""

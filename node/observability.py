@@ -67,3 +67,11 @@ class Metrics:
         self.fanned_out = Counter(
             "beckn_gateway_fanned_out", "Searches forwarded by a gateway", ["outcome"], registry=self.registry
         )
+        self._received: dict[tuple[str, str], Counter] = {}
+
+    def count_received(self, action: str, outcome: str) -> None:
+        """One more message. The counter of each pair is kept, since looking it up costs more than counting."""
+        counter = self._received.get((action, outcome))
+        if counter is None:
+            counter = self._received[action, outcome] = self.received.labels(action, outcome)
+        counter.inc()

@@ -36,6 +36,7 @@ from node.keyring import Keyring
 from node.migrations.run import NODE_VERSIONS
 from node.observability import Metrics
 from node.outbox import Letter, Outbox, enqueue
+from node.problems import Handler as ApiHandler
 from node.problems import json_response, problems
 from node.rates import RateLimit
 from node.retention import Retention
@@ -45,7 +46,7 @@ from node.subscription import Subscription
 from node.tables import inbox, outbox
 from node.tls import server_context
 from protocol import signing
-from protocol.actions import Role
+from protocol.actions import Role, received_by
 from protocol.context import Context, write_body
 from protocol.errors import SettingsWrong
 from protocol.keys import KeyUnusable
@@ -114,7 +115,8 @@ class Participant:
         self.database = outside.database(settings.database(role.value.lower()), (NODE_VERSIONS, *versions))
         self.database.around = audit.told(wire)
         self.retention = Retention(self.database, wire, settings.retention.messages_days)
-        encrypted = settings.tls is not None
+        # A proxy before us may speak TLS for us; then the address that browsers know says so.
+        encrypted = settings.tls is not None or settings.public_url.startswith("https:")
         self.access = Access(
             self.database, settings.subscriber_id, self.token, wire, settings.access, encrypted=encrypted
         )
@@ -230,11 +232,12 @@ class Participant:
 
     def _application(self, routes: Routes | None) -> web.Application:
         settings = self.settings
+        self._beckn_paths = frozenset(f"{PREFIX}/{name}" for name in received_by(self.identity.role))
         app = web.Application(
-            middlewares=[problems, self.access.middleware, audit.audited_calls],
+            middlewares=[self._door],
             client_max_size=settings.sizes.max_body_bytes,
         )
-        app.on_response_prepare.append(security_headers(encrypted=settings.tls is not None))
+        app.on_response_prepare.append(security_headers(encrypted=self.access.encrypted))
         app.router.add_get("/health", _health)
         app.router.add_get("/ready", self._ready)
         app.router.add_get("/metrics", self._metrics)
@@ -255,6 +258,20 @@ class Participant:
         )
         self.server.add_routes(app)
         return app
+
+    @web.middleware
+    async def _door(self, request: web.Request, handler: ApiHandler) -> web.StreamResponse:
+        """What every request passes. A Beckn message needs none of the API's doors but the one against floods."""
+        if request.path in self._beckn_paths:
+            return await self.access.middleware(request, handler)
+
+        async def audited(inner: web.Request) -> web.StreamResponse:
+            return await audit.audited_calls(inner, handler)
+
+        async def admitted(inner: web.Request) -> web.StreamResponse:
+            return await self.access.middleware(inner, audited)
+
+        return await problems(request, admitted)
 
     async def _ready(self, _request: web.Request) -> web.Response:
         if not self.subscription.subscribed.is_set():

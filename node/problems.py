@@ -76,20 +76,29 @@ def json_response(content: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
 
 
-async def json_object(request: web.Request) -> dict[str, Any]:
-    """The request's JSON object.
+async def json_value(request: web.Request) -> Any:
+    """The request's JSON value, of any type.
 
     Raises:
-        Problem: 415 not application/json, 400 no JSON object.
+        Problem: 415 not application/json, or compressed; 400 no JSON.
     """
     if request.content_type != "application/json":
         raise Problem(415, "Unsupported media type", "Send the body as application/json.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "Unsupported media type", "Send the body uncompressed.")
     try:
-        content = orjson.loads(await request.read())
+        return orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
         raise Problem(400, "Malformed JSON", f"The body is not JSON: {error}.") from None
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        Problem: as `json_value`, and 400 for another JSON value.
+    """
+    content = await json_value(request)
     if not isinstance(content, dict):
         raise Problem(400, "Malformed JSON", "The body must be a JSON object.")
     return content

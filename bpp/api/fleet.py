@@ -9,14 +9,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from bpp.api.requests import json_of
 from bpp.api.shapes import reservation_json, sample_json
 from bpp.catalog import ListedBattery
 from bpp.desk import Desk
 from bpp.fleet_json import BatteryUnreadable, Mistake, read_battery, write_battery
 from bpp.store import fleet
 from energy.metering import Sample
-from node.problems import Problem, json_response
+from node.problems import Problem, json_response, json_value
 
 BATTERIES_PER_REQUEST = 1_000
 _CHUNK = 50
@@ -36,7 +35,7 @@ class FleetApi:
         app.router.add_get(f"{prefix}/batteries/{{battery_id}}", self._show)
 
     async def _put(self, request: web.Request) -> web.Response:
-        content = await json_of(request)
+        content = await json_value(request)
         wanted = self._read(content if isinstance(content, list) else [content], isinstance(content, list))
         for start in range(0, len(wanted), _CHUNK):
             await self._desk.database.write(partial(_save, batteries=wanted[start : start + _CHUNK]))

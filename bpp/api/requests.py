@@ -1,4 +1,4 @@
-"""Reading what an API request says: its JSON, its times and its limits.
+"""Reading what the query of an API request says: its times and its limits.
 
 Every function raises `node.problems.Problem`, with a sentence that says what to change.
 """
@@ -6,9 +6,7 @@ Every function raises `node.problems.Problem`, with a sentence that says what to
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-import orjson
 from aiohttp import web
 
 from node.problems import Problem
@@ -16,16 +14,6 @@ from protocol.moments import parse_timestamp
 
 LIST_DEFAULT = 200
 LIST_MAX = 1_000
-
-
-async def json_of(request: web.Request) -> Any:
-    """The JSON value of the body, of any type: 415 for another media type, 400 for no JSON."""
-    if request.content_type != "application/json":
-        raise Problem(415, "Unsupported media type", "Send the body as application/json.")
-    try:
-        return orjson.loads(await request.read())
-    except orjson.JSONDecodeError as error:
-        raise Problem(400, "Malformed JSON", f"The body is not JSON: {error}.") from None
 
 
 def time_of(request: web.Request, name: str, default: datetime) -> datetime:

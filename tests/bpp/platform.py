@@ -52,6 +52,7 @@ from protocol.errors import TradeRefused
 from schemas.loader import core, storage
 from tests.energy.examples import BATTERY, NOVEMBER, TARIFF
 from tests.messages import BAP_ID, BPP_URL, context, verified
+from tests.peers import LOCAL
 
 WIRE = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SPEED = 60
@@ -247,6 +248,7 @@ def settings(folder: Path, database_url: str | None = None, **terms: Any) -> Bpp
         registry=RegistrySettings("http://127.0.0.1:1", "registry.test", signing, encryption),
         trade_time=TradeTimeSettings(epoch=NOVEMBER, started=WIRE, speed=SPEED),
         provider=PROVIDER,
+        network=LOCAL,
         terms=TermsSettings(**terms),
     )
 
@@ -258,6 +260,7 @@ async def running(
     """A platform with open databases and no server."""
     platform = Platform(folder, clock or Clock(), database_url, **terms)
     await platform.database.start()
+    await platform.bpp.participant.access.start()
     if platform.bpp.samples is not platform.database:
         await platform.bpp.samples.start()
     try:

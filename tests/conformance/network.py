@@ -20,6 +20,7 @@ from node.settings import RegistrySettings, TradeTimeSettings
 from registry.app import Registry
 from registry.settings import RegistryServerSettings
 from tests.energy.examples import BATTERY, TARIFF
+from tests.peers import LOCAL
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -59,6 +60,7 @@ async def network(folder: Path, trade_time: TradeTimeSettings | None = None) -> 
             data_dir=folder / "registry",
             public_url=f"http://127.0.0.1:{port}",
             port=port,
+            network=LOCAL,
         )
     )
     await registry.start()
@@ -79,6 +81,7 @@ async def _bpp(folder: Path, registry: RegistrySettings, trade_time: TradeTimeSe
         port=port,
         registry=registry,
         provider=PROVIDER,
+        network=LOCAL,
         trade_time=trade_time,
     )
     bpp = Bpp(settings)

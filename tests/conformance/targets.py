@@ -38,7 +38,7 @@ from protocol.keys import KeyRecord, OwnKeys
 from protocol.policy import Identity, Policy
 from tests.energy.examples import BATTERY, TARIFF
 from tests.messages import header, own_keys, record
-from tests.peers import Arrival, Peer, peer
+from tests.peers import LOCAL, Arrival, Peer, peer
 from tests.ports import free_port
 
 MESSAGE_ID = "6a1d0c6e-8f0f-4f6e-9d6c-000000000000"
@@ -56,7 +56,7 @@ class Target:
     harness: KeyRecord
     keys: OwnKeys = field(default_factory=lambda: own_keys(TARGET_ID))
     url: str = ""
-    client: PeerClient = field(default_factory=lambda: PeerClient(timeout_s=10, max_answer_bytes=65_536))
+    client: PeerClient = field(default_factory=lambda: PeerClient(10, 65_536, rules=LOCAL.rules))
     calls: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, _arrival: Arrival) -> web.Response:

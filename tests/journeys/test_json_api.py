@@ -38,7 +38,7 @@ UNREADABLE: dict[str, tuple[bytes, Mapping[str, str], int, str]] = {
     "not a number": (b'{"energy_wh": NaN}', {}, 400, "not JSON"),
     "no utf-8": (b'{"energy_wh": "\xff"}', {}, 400, "not JSON"),
     "5000 levels": (b"[" * LEVELS + b"]" * LEVELS, {}, 400, "not JSON"),
-    "compressed": (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, 400, "not JSON"),
+    "compressed": (gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, 415, "uncompressed"),
     "another media type": (b"{}", {"Content-Type": "text/plain"}, 415, "application/json"),
     "ten megabytes": (b'{"x":"' + b"x" * TEN_MB + b'"}', {}, 413, "Too Large"),
 }
