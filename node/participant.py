@@ -115,11 +115,7 @@ class Participant:
         self.database = outside.database(settings.database(role.value.lower()), (NODE_VERSIONS, *versions))
         self.database.around = audit.told(wire)
         self.retention = Retention(self.database, wire, settings.retention.messages_days)
-        # A proxy before us may speak TLS for us; then the address that browsers know says so.
-        encrypted = settings.tls is not None or settings.public_url.startswith("https:")
-        self.access = Access(
-            self.database, settings.subscriber_id, self.token, wire, settings.access, encrypted=encrypted
-        )
+        self.access = self._new_access(wire)
         self.client = outside.client(settings)
         self.client.observers.append(self._count_call)
         key_file = KeyFile(
@@ -138,6 +134,12 @@ class Participant:
         self.key_care = KeyCare(key_file, book, self.keyring, self.subscription, settings, wire)
         self._runner: web.AppRunner | None = None
         self._joining: asyncio.Task[None] | None = None
+
+    def _new_access(self, wire: Now) -> Access:
+        settings = self.settings
+        # A proxy before us may speak TLS for us; then the address that browsers know says so.
+        encrypted = settings.tls is not None or settings.public_url.startswith("https:")
+        return Access(self.database, settings.subscriber_id, self.token, wire, settings.access, encrypted=encrypted)
 
     def serve(
         self,

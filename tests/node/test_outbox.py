@@ -190,6 +190,7 @@ async def test_a_valid_message_from_a_peer_ends_its_back_off(office: Office) -> 
         await office.outbox.cleared(url)
         await listening.received(1)
         await until(lambda: office.all_in(SENT))
+        assert bodies(listening) == ["m1"]
 
 
 async def test_an_unsent_letter_is_replaced_by_the_next_with_its_coalesce_key(office: Office) -> None:
