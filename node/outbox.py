@@ -38,6 +38,7 @@ from node.client import PeerClient
 from node.clocks import Now, milliseconds
 from node.database import Database, notify
 from node.ids import IdMint, new_token
+from node.landing import land
 from node.lanes import CHANNEL
 from node.tables import PENDING, destinations, outbox
 from protocol.errors import PeerFailed
@@ -154,11 +155,7 @@ class Outbox:
         self._wake.set()
         if self._loop is not None:
             await asyncio.gather(self._loop, return_exceptions=True)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=within_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await land(self._tasks, within_s)
         await self._database.write(lambda tx: lanes.end_leases(tx, self._token))
 
     async def cleared(self, destination: str) -> None:

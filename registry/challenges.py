@@ -23,6 +23,7 @@ from node.client import PeerClient
 from node.clocks import Now
 from node.database import Database
 from node.ids import new_token
+from node.landing import land
 from protocol import challenge, signing
 from protocol.errors import PeerFailed
 from protocol.keys import OwnKeys, encryption_public_key
@@ -72,11 +73,7 @@ class Challenger:
         self._wake.set()
         if self._loop is not None:
             await asyncio.gather(self._loop, return_exceptions=True)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=within_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await land(self._tasks, within_s)
 
     async def _run(self) -> None:
         while not self._stopping:
