@@ -26,12 +26,11 @@ from node.inbox import Decision, Handler, Received
 from node.participant import Participant
 from node.process import quieten_garbage_collector
 from node.rates import Rate
-from node.settings import AccessSettings, NetworkSettings, NodeSettings, RegistrySettings, SizeLimits
+from node.settings import AccessSettings, NetworkSettings, NodeSettings, RegistrySettings
 from protocol.actions import Role
 from protocol.policy import SUBSCRIBED
 from tests.ports import free_port
 
-HELD = 1_000_000
 PLENTY = Rate(per_minute=10_000_000, burst=10_000_000)
 SINK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -86,7 +85,6 @@ async def accept(port: int, facts: dict[str, str], handler: Handler = _never_dec
         port=port,
         registry=registry,
         network=NetworkSettings(allow_private_addresses=True, allow_plain_http=True),
-        sizes=SizeLimits(decisions_at_once=HELD),
         # One peer from one address sends all that there is: the limits are at work and do not end the measurement.
         access=AccessSettings(peer_rate=PLENTY, address_rate=PLENTY),
     )

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from node import rates, sessions, tokens
-from node.answers import nack, too_many
+from node.answers import Answer, nack, too_many
 from node.audit import ACCOUNT
 from node.auth import CONSOLE, COOKIE, OPEN_PATHS, bearer_of
 from node.callers import CALLER, READING, Caller, check_role, least_role
@@ -86,8 +86,8 @@ class Access:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let through who may, with ``request["caller"]``; 401, 403 or 429 for the others."""
         if request.path.startswith(_BECKN):
-            refusal = self._too_often(request)
-            return await handler(request) if refusal is None else refusal
+            refusal = self.too_often(request.remote)
+            return await handler(request) if refusal is None else refusal.response
         least = least_role(request)
         if least is None or request.path in OPEN_PATHS:
             return await handler(request)
@@ -181,8 +181,9 @@ class Access:
         await self.begin_session(response, caller)
         return response
 
-    def _too_often(self, request: web.Request) -> web.Response | None:
-        wait_s = self._addresses.wait_s(_network_of(request.remote), self.now())
+    def too_often(self, remote: str | None) -> Answer | None:
+        """The refusal of a message that comes too soon after the others from this address; it counts as one."""
+        wait_s = self._addresses.wait_s(_network_of(remote), self.now())
         return nack(too_many(wait_s, "from this address"), self._realm) if wait_s else None
 
     def _check_guesses(self, request: web.Request, now: datetime, *, taking: bool = True) -> None:

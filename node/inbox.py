@@ -1,9 +1,9 @@
 """The inbox: what was acknowledged is on disk, and its effect happens once.
 
-`Inbox.accept` stores a verified message in one committed row; only then is it acknowledged. A worker per transaction
-decides the rows in the order they came: the role's handler prepares (it may await), then its decision and the row's
-end are one transaction. A crash before that commit leaves the row PENDING and the next start decides it again; a
-crash after it leaves nothing to do. A decision that fails (a bug, the registry or the database down) is tried again
+`Inbox.accept` stores a verified message in one committed row; only then is it acknowledged. A few workers decide the
+rows, those of one transaction in the order they came: the role's handler prepares (it may await), then its decision and
+the row's end are one transaction. A crash before that commit leaves the row PENDING, to be decided by the next start;
+a crash after it leaves nothing to do. A decision that fails (a bug, the registry or the database down) is tried again
 until the message's ttl has passed; then its row is FAILED and says why. An operator may let it be decided once more
 (`node.letters.retry_message`), which is noticed within a second. Every decision is told in the audit chain.
 
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
@@ -29,6 +29,7 @@ from node import audit
 from node.clocks import Now, milliseconds
 from node.database import Database
 from node.ids import IdMint
+from node.personal_columns import opened
 from node.tables import DONE, FAILED, PENDING, inbox
 from protocol.actions import ACTIONS
 from protocol.errors import INVALID_REQUEST, Diagnosis, Duplicate, TradeRefused
@@ -56,6 +57,15 @@ Handler = Callable[[Received], Awaitable[Decision]]
 RefusalHandler = Callable[[Received, TradeRefused], Decision]
 
 
+@dataclass(slots=True)
+class _Lane:
+    """What is to be decided of one transaction, in order; ``attempts`` counts those of the first."""
+
+    transaction_id: str
+    messages: deque[Received]
+    attempts: int = 0
+
+
 def dedup_key(verified: Verified) -> bytes:
     """32 bytes that are equal for messages that may not both act (check 11)."""
     parts = [verified.sender_id.encode(), verified.action.encode(), verified.context.message_id.encode()]
@@ -75,21 +85,25 @@ class Inbox:
         handlers: Mapping[str, Handler],
         refused: RefusalHandler,
         decisions_at_once: int,
+        zone: tzinfo = UTC,
     ) -> None:
         self._database = database
         self._ids = ids
         self._now = now
         self._handlers = handlers
         self._refused = refused
-        self._room = asyncio.Semaphore(decisions_at_once)
-        self._lanes: dict[str, deque[Received]] = {}
+        self._at_once = decisions_at_once
+        self._zone = zone
+        self._lanes: dict[str, _Lane] = {}
+        self._ready: deque[_Lane] = deque()
+        self._working = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take up what an earlier process acknowledged and did not decide, and from now on what an operator retries."""
-        for received in await self._database.read(_pending):
+        for received in await self._database.read(lambda tx: _pending(tx, self._zone)):
             self._hand_over(received)
         self._looking = asyncio.create_task(self._look_for_retried())
 
@@ -155,7 +169,7 @@ class Inbox:
         while not await self._pause(LOOK_EVERY_S):
             try:
                 if await self._database.read(_any_retried):
-                    for received in await self._database.write(_take_retried):
+                    for received in await self._database.write(lambda tx: _take_retried(tx, self._zone)):
                         self._hand_over(received)
             except Exception:
                 # The database itself fails: what was retried stays marked, and the next look finds it.
@@ -165,35 +179,58 @@ class Inbox:
         lane_id = received.verified.context.transaction_id
         lane = self._lanes.get(lane_id)
         if lane is not None:
-            lane.append(received)
+            lane.messages.append(received)
             return
-        self._lanes[lane_id] = deque([received])
-        task = asyncio.create_task(self._work(lane_id))
+        lane = self._lanes[lane_id] = _Lane(lane_id, deque((received,)))
+        self._make_ready(lane)
+
+    def _make_ready(self, lane: _Lane) -> None:
+        self._ready.append(lane)
+        if self._working < self._at_once:
+            self._working += 1
+            self._keep(self._work())
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, lane_id: str) -> None:
-        lane = self._lanes[lane_id]
-        while lane and not self._stopping.is_set():
-            await self._decide(lane.popleft())
-        del self._lanes[lane_id]
+    async def _work(self) -> None:
+        try:
+            while self._ready and not self._stopping.is_set():
+                await self._serve(self._ready.popleft())
+        finally:
+            self._working -= 1
 
-    async def _decide(self, received: Received) -> None:
-        context = received.verified.context
-        for attempt in itertools.count(1):
-            try:
-                # A failed decision waits outside, so that a few of them never keep the others from being decided.
-                async with self._room:
-                    await self._decide_once(received)
-            except Exception as error:
-                facts = {"transaction_id": context.transaction_id, "message_id": context.message_id}
-                logger.exception("deciding %s failed, attempt %d", received.verified.action, attempt, extra=facts)
-                over = attempt >= ATTEMPTS_MIN and self._now() > context.holds_until
-                await self._note_failure(received, attempt, error, over=over)
-                if over or await self._pause(min(RETRY_S * attempt, RETRY_MAX_S)):
-                    return
-            else:
-                return
+    async def _serve(self, lane: _Lane) -> None:
+        """Decide the first message of a lane; one that fails rests outside, so that it keeps no other waiting."""
+        lane.attempts += 1
+        if not await self._is_over(lane.messages[0], lane.attempts):
+            self._keep(self._rest(lane))
+            return
+        lane.messages.popleft()
+        lane.attempts = 0
+        if lane.messages:
+            self._ready.append(lane)
+        else:
+            del self._lanes[lane.transaction_id]
+
+    async def _rest(self, lane: _Lane) -> None:
+        if not await self._pause(min(RETRY_S * lane.attempts, RETRY_MAX_S)):
+            self._make_ready(lane)
+
+    async def _is_over(self, received: Received, attempt: int) -> bool:
+        """Try once: whether the message is decided, or given up."""
+        try:
+            await self._decide_once(received)
+        except Exception as error:
+            context = received.verified.context
+            facts = {"transaction_id": context.transaction_id, "message_id": context.message_id}
+            logger.exception("deciding %s failed, attempt %d", received.verified.action, attempt, extra=facts)
+            over = attempt >= ATTEMPTS_MIN and self._now() > context.holds_until
+            await self._note_failure(received, attempt, error, over=over)
+            return over
+        return True
 
     async def _decide_once(self, received: Received) -> None:
         handler = self._handlers[received.verified.action]
@@ -261,8 +298,11 @@ def _tell(tx: Connection, received: Received, now: datetime, what: str, code: st
     )
 
 
-def _pending(tx: Connection) -> list[Received]:
-    return [_restored(row) for row in tx.execute(select(inbox).where(inbox.c.state == PENDING).order_by(inbox.c.id))]
+_PENDING = select(inbox).where(inbox.c.state == PENDING).order_by(inbox.c.id)
+
+
+def _pending(tx: Connection, zone: tzinfo) -> list[Received]:
+    return [_restored(tx, row, zone) for row in tx.execute(_PENDING).all()]
 
 
 # An operator's mark: PENDING again, the reason of the failure still there, and no attempt since.
@@ -273,11 +313,12 @@ def _any_retried(tx: Connection) -> bool:
     return tx.execute(select(inbox.c.id).where(*_RETRIED).limit(1)).first() is not None
 
 
-def _take_retried(tx: Connection) -> list[Received]:
+def _take_retried(tx: Connection, zone: tzinfo) -> list[Received]:
     rows = tx.execute(update(inbox).where(*_RETRIED).values(attempts=1).returning(inbox)).all()
-    return [_restored(row) for row in sorted(rows, key=lambda row: row.id)]
+    return [_restored(tx, row, zone) for row in sorted(rows, key=lambda row: row.id)]
 
 
-def _restored(row: Row[tuple[object, ...]]) -> Received:
-    verified = restore(row.action, row.sender_id, row.key_id, row.gateway_id, bytes(row.body))
+def _restored(tx: Connection, row: Row[tuple[object, ...]], zone: tzinfo) -> Received:
+    body = opened(tx, inbox.c.body, row.id, row.body)
+    verified = restore(row.action, row.sender_id, row.key_id, row.gateway_id, body, zone)
     return Received(row.id, verified, row.authorization)

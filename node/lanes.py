@@ -7,7 +7,8 @@ text. They are built once, since building one costs several times what running i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -139,12 +140,30 @@ def _leasing(dialect: str) -> ReturningUpdate[Any]:
     return update(outbox).where(outbox.c.id.in_(chosen)).values(leased).returning(outbox)
 
 
-def sent(tx: Connection, letter: Row[Any], status: int, now: datetime, *, was_resting: bool) -> None:
-    """The peer acknowledged it; a peer that was backed off is so no more."""
-    values = {"letter_id": letter.id, "held_by": letter.lease_token, "status": status, "at_ms": milliseconds(now)}
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A letter that its peer acknowledged with ``status``; ``rested``: the peer had been backed off."""
+
+    letter: Row[Any]
+    status: int
+    at: datetime
+    rested: bool
+
+
+def sent(tx: Connection, deliveries: Sequence[Delivery]) -> None:
+    """The peers acknowledged these; a peer that was backed off is so no more."""
+    values = [
+        {
+            "letter_id": one.letter.id,
+            "held_by": one.letter.lease_token,
+            "status": one.status,
+            "at_ms": milliseconds(one.at),
+        }
+        for one in sorted(deliveries, key=lambda one: one.letter.id)
+    ]
     tx.execute(_SENT, values)
-    if was_resting:
-        tx.execute(delete(destinations).where(destinations.c.destination == letter.destination))
+    for destination in sorted({one.letter.destination for one in deliveries if one.rested}):
+        tx.execute(delete(destinations).where(destinations.c.destination == destination))
 
 
 def dead(tx: Connection, letter: Row[Any], reason: str, status: int | None, now: datetime) -> bool:

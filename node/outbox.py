@@ -25,7 +25,7 @@ import asyncio
 import logging
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,8 +38,9 @@ from node.client import PeerClient
 from node.clocks import Now, milliseconds
 from node.database import Database, notify
 from node.ids import IdMint, new_token
-from node.landing import land
+from node.landing import Landings, land
 from node.lanes import CHANNEL
+from node.personal_columns import opened_by, sealed
 from node.tables import PENDING, destinations, outbox
 from protocol.errors import PeerFailed
 from protocol.retry import RetrySchedule
@@ -47,6 +48,7 @@ from protocol.retry import RetrySchedule
 logger = logging.getLogger(__name__)
 
 CLAIM_ROWS = 64
+LEASED_AHEAD = 4
 IDLE_S = 1.0
 # The peer is there but can not serve now: these are tried again, every other refusal is final.
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -93,7 +95,7 @@ def enqueue(tx: Connection, ids: IdMint, letter: Letter, now: datetime) -> int:
             transaction_id=letter.transaction_id,
             action=letter.action,
             message_id=letter.message_id,
-            body=letter.body,
+            body=sealed(tx, outbox.c.body, letter_id, letter.body),
             relayed_authorization=letter.relayed_authorization,
             coalesce_key=letter.coalesce_key,
             created_at_ms=milliseconds(now),
@@ -135,6 +137,7 @@ class Outbox:
         self._in_flight: Counter[str] = Counter()
         self._ready: dict[str, deque[Row[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._landings = Landings(database, self._landed)
         self._backed_off: set[str] = set()
         self._wake = database.channel(CHANNEL)
         self._loop: asyncio.Task[None] | None = None
@@ -156,6 +159,7 @@ class Outbox:
         if self._loop is not None:
             await asyncio.gather(self._loop, return_exceptions=True)
         await land(self._tasks, within_s)
+        await self._landings.stop(within_s)
         await self._database.write(lambda tx: lanes.end_leases(tx, self._token))
 
     async def cleared(self, destination: str) -> None:
@@ -188,7 +192,7 @@ class Outbox:
         room = min(CLAIM_ROWS, 2 * self._flights - len(self._tasks) - ready)
         if room <= 0:
             return 0
-        held = 2 * self._per_destination
+        held = LEASED_AHEAD * self._per_destination
         left = {name: held - self._in_flight[name] - len(self._ready.get(name, ())) for name in self._busy()}
         self._claims += 1
         token, now_ms = f"{self._token}.{self._claims}", milliseconds(self._now())
@@ -217,7 +221,15 @@ class Outbox:
             self._ready.pop(destination, None)
 
     def _may_fly(self, destination: str) -> bool:
-        return self._in_flight[destination] < self._per_destination and len(self._tasks) < self._flights
+        # A database that is slow to write the ends down slows the sending, so that no lease ends unnoticed.
+        aloft = max(len(self._tasks), self._landings.count)
+        return self._in_flight[destination] < self._per_destination and aloft < self._flights
+
+    def _landed(self, deliveries: Sequence[lanes.Delivery]) -> None:
+        self._backed_off.difference_update(one.letter.destination for one in deliveries if one.rested)
+        # There is room again, for what is ready and for more; and the next letters of these lanes are heads now.
+        self._fly_what_is_ready()
+        self._wake.set()
 
     # -- one letter -----------------------------------------------------------------------------------------
 
@@ -232,7 +244,9 @@ class Outbox:
             if not self._in_flight[row.destination]:
                 del self._in_flight[row.destination]
             self._start_flights(row.destination)
-            self._wake.set()
+            # Asking the database again is worth it once a part of what was leased ahead is gone.
+            if len(self._ready.get(row.destination, ())) <= self._per_destination:
+                self._wake.set()
 
     async def _deliver(self, row: Row[Any]) -> None:
         now_ms = milliseconds(self._now())
@@ -241,21 +255,22 @@ class Outbox:
             return
         if now_ms >= row.lease_until_ms:
             return  # It waited too long behind others: whoever claims it next sends it.
-        body = bytes(row.body)
+        body = opened_by(self._database.data_keys, outbox.c.body, row.id, row.body)
         try:
             url = f"{row.destination}/{row.action}"
             answer = await self._client.post(url, body, self._sign(body, row.relayed_authorization))
         except PeerFailed as error:
             await self._failed(row, error.sentence, None, None, retryable=error.retryable)
             return
+        if answer.is_garbage:
+            await self._failed(row, "the answer is no JSON, and so no ACK", answer.status, None, retryable=True)
+            return
         if answer.nack is not None:
             retryable = answer.status in RETRYABLE_STATUS
             await self._failed(row, answer.nack, answer.status, answer.retry_after_s, retryable=retryable)
             return
-        was_resting = row.destination in self._backed_off
-        now = self._now()
-        await self._database.write(lambda tx: lanes.sent(tx, row, answer.status, now, was_resting=was_resting))
-        self._backed_off.discard(row.destination)
+        rested = row.destination in self._backed_off
+        self._landings.add(lanes.Delivery(row, answer.status, self._now(), rested=rested))
 
     async def _failed(
         self, row: Row[Any], reason: str, status: int | None, retry_after_s: float | None, *, retryable: bool

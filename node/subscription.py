@@ -2,8 +2,9 @@
 
 On every start the participant sends its subscription, signed with the key it carries; the registry answers
 UNDER_SUBSCRIPTION, sends an encrypted challenge to our ``/on_subscribe`` and lists us when the answer is right. Only a
-challenge that our pinned registry signed is decrypted. Further keys are published, and ended, in the same form: the
-application carries the key, and the present key signs it. Source: Beckn registry 1.1.1, /subscribe and /on_subscribe.
+challenge that our pinned registry signed is decrypted, unless the settings say that it signs none. Further keys are
+published, and ended, in the same form: the application carries the key, and the present key signs it. Source: Beckn
+registry 1.1.1, /subscribe and /on_subscribe.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from node.client import PeerClient
 from node.clocks import Clocks
 from node.ids import new_uuid
 from node.keyring import Keyring
+from node.lookups import lookup_query, of_key
 from node.problems import json_response
 from node.settings import NodeSettings, RegistrySettings
 from protocol import authentication, challenge, signing
@@ -105,7 +107,7 @@ class Subscription:
 
     async def listed(self, keys: OwnKeys) -> KeyRecord | None:
         """The key as the registry lists it, or None. Raises `PeerFailed`."""
-        records = await self._keyring.subscribers({"subscriber_id": keys.subscriber_id, "key_id": keys.key_id})
+        records = of_key(await self._keyring.subscribers(lookup_query(keys.id)), keys.id)
         return next((record for record in records if record.status == SUBSCRIBED), None)
 
     async def on_subscribe(self, request: web.Request) -> web.Response:
@@ -122,10 +124,12 @@ class Subscription:
                 )
             answer = challenge.answer(text, keys.encryption, self._registry_key)
         except BecknError as error:
-            return nack(error, self._identity.subscriber_id)
+            return nack(error, self._identity.subscriber_id).response
         return json_response({"answer": answer})
 
     def _check_registry(self, request: web.Request, body: bytes) -> None:
+        if not self._registry.signs_challenges and signing.AUTHORIZATION not in request.headers:
+            return
         header = signing.parse_header(request.headers.get(signing.AUTHORIZATION, ""))
         if header.key_id.subscriber_id != self._registry.subscriber_id:
             raise NotAuthenticated(

@@ -1,7 +1,9 @@
 """Reading arriving JSON: bounded depth, no duplicate keys, no NaN, no lone surrogates (check 1).
 
 orjson silently keeps the last of two equal keys, so a message could say one thing to us and another to its signer's
-other readers. Arriving bodies are therefore read with the standard decoder and a hook.
+other readers. A body that orjson writes again byte for byte has lost nothing in reading, a second key least of all:
+proof enough, and true of what most platforms send (compact, UTF-8, INTEROP 1). Every other body is read by the standard
+decoder with a hook, three times as slowly.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import re
 from collections import Counter
 from itertools import accumulate
 from typing import Any, NoReturn
+
+import orjson
 
 from protocol.errors import Diagnosis, Malformed
 
@@ -30,11 +34,22 @@ def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:
         Malformed: not UTF-8, no JSON, not an object, nested deeper than ``max_depth``, a key twice in one object,
             NaN or an infinite number, or half of a surrogate pair.
     """
+    _check_depth(body, max_depth)
+    try:
+        content = orjson.loads(body)
+        if type(content) is dict and orjson.dumps(content) == body:
+            return content
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        # What is wrong with it, if anything is, the standard decoder tells.
+        pass
+    return _parse_slowly(body)
+
+
+def _parse_slowly(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed("UTF-8", f"byte {error.start} is not") from None
-    _check_depth(body, max_depth)
     try:
         parsed = _DECODER.decode(text)
     except json.JSONDecodeError as error:

@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 from node.client import PeerClient
-from node.participant import Participant, listen
+from node.listening import listen
+from node.participant import Participant
 from node.problems import json_response
 from node.settings import NetworkSettings, NodeSettings, TlsSettings, load
 from node.tls import client_context, server_context
@@ -56,11 +57,11 @@ async def serving(settings: NodeSettings) -> AsyncIterator[str]:
         return json_response({"message": {"ack": {"status": "ACK"}}})
 
     app.router.add_route("*", "/{tail:.*}", answer)
-    runner = await listen(app, settings)
+    listener = await listen(app, settings)
     try:
         yield settings.public_url
     finally:
-        await runner.cleanup()
+        await listener.stop()
 
 
 async def status_of_a_call(url: str, settings: NodeSettings) -> int:
