@@ -1,4 +1,7 @@
-"""``beckn-battery keys``: the keys of one participant, in its key file. A running participant takes up every change."""
+"""``beckn-battery keys``: the keys of one participant, in its key file. A running participant takes up every change.
+
+Each change is entered into the participant's audit chain, the registry's own into that of the registry.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from beckn_battery.opening import tell
+from beckn_battery.registry_commands import tell_registry
 from node.clocks import wall_clock
 from node.keybook import KeyBook, KeyState
-from node.keyfile import FILE, KeyFile, make_keys, passphrase_of
+from node.keyfile import FILE, KeyFile, make_keys, passphrases_of, write_passphrases
 from node.settings import NodeSettings, load_common
 from protocol.errors import SettingsWrong
 from protocol.moments import timestamp_text
@@ -20,7 +25,7 @@ _config = click.option(
 
 @click.group()
 def keys() -> None:
-    """Rotate, list and retire the keys of a participant; it may run meanwhile."""
+    """Rotate, list and retire the keys of a participant, or change their passphrase; it may run meanwhile."""
 
 
 @keys.command()
@@ -32,6 +37,7 @@ def rotate(file: Path) -> None:
         raise SettingsWrong(f"{file}: a registry's key is pinned by every participant and can not be rotated alone")
     fresh = make_keys(settings.subscriber_id)
     _opened(settings).change(lambda book: book.rotated(fresh, wall_clock()))
+    tell(file, None, "keys rotate", fresh.key_id)
     click.echo(
         f"{fresh.key_id} is pending. A running participant takes it up within {settings.keys.check_every_s} s,"
         f" another one when it starts; the key before it stays valid for {settings.keys.overlap_s} s more."
@@ -53,12 +59,69 @@ def retire(file: Path, key_id: str) -> None:
     """End the overlap of KEY_ID now. The participant tells the registry, and forgets the key."""
     settings = load_common(file)
     _opened(settings).change(lambda book: book.ending(key_id, wall_clock()))
+    tell(file, None, "keys retire", key_id)
     click.echo(f"{key_id} ends now. A running participant tells the registry within {settings.keys.check_every_s} s.")
 
 
+@keys.command()
+@_config
+@click.option(
+    "--new-file", "new", type=click.Path(path_type=Path), help="Holds the new one (mode 0600); else you are asked."
+)
+@click.option("--remove", is_flag=True, help="Write the key file plain.")
+def passphrase(file: Path, new: Path | None, remove: bool) -> None:
+    """Set, change or remove the passphrase of the key file.
+
+    It is kept in the file that keys.passphrase_file names. That file is made when there is none, and the key file is
+    then sealed; otherwise the new passphrase takes the place of the one before it in both.
+    """
+    settings = load_common(file)
+    if remove and new is not None:
+        raise click.UsageError("Either --remove or --new-file.")
+    if remove:
+        KeyFile(settings.data_dir / FILE, settings.subscriber_id, settings.keys.passphrase_file).write_plain()
+    else:
+        _set(settings, _new_passphrase(new))
+    what = "keys passphrase removed" if remove else "keys passphrase"
+    if settings.registry is None:
+        tell_registry(file, what)
+    else:
+        tell(file, None, what)
+    click.echo(_REMOVED if remove else f"{settings.data_dir / FILE} is sealed under the new passphrase")
+
+
+_REMOVED = (
+    "the key file is not sealed any more. Take keys.passphrase_file out of the settings and start the participant anew:"
+    " one that runs or starts with it seals the file again."
+)
+
+
+def _set(settings: NodeSettings, new: str) -> None:
+    path = settings.keys.passphrase_file
+    if path is None:
+        raise SettingsWrong("keys.passphrase_file is missing: name the file that is to hold the passphrase")
+    if path.exists():
+        _opened(settings).seal_under(new)
+        return
+    key_file = KeyFile(settings.data_dir / FILE, settings.subscriber_id)
+    if key_file.path.exists():
+        # A file that is sealed under a passphrase that is lost is refused here, before anything is written.
+        key_file.read()
+    write_passphrases(path, new)
+    _opened(settings)
+
+
+def _new_passphrase(file: Path | None) -> str:
+    if file is not None:
+        return passphrases_of(file)[0]
+    typed = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True)).strip()
+    if not typed:
+        raise click.ClickException("a passphrase is not empty")
+    return typed
+
+
 def _opened(settings: NodeSettings) -> KeyFile:
-    path, passphrase = settings.data_dir / FILE, passphrase_of(settings.keys.passphrase_file)
-    key_file = KeyFile(path, settings.subscriber_id, passphrase)
+    key_file = KeyFile(settings.data_dir / FILE, settings.subscriber_id, settings.keys.passphrase_file)
     key_file.load_or_make(wall_clock())
     return key_file
 

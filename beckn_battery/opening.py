@@ -21,9 +21,12 @@ from bap.app import VERSIONS as BAP_VERSIONS
 from bap.settings import BapSettings
 from bpp.app import BPP_VERSIONS, SAMPLE_VERSIONS
 from bpp.settings import BppSettings
+from node import data_keys, resealing
+from node.audit import operator, record
+from node.clocks import wall_clock
 from node.database import Database, is_sqlite
 from node.migrations.run import NODE_VERSIONS
-from node.settings import NodeSettings, load
+from node.settings import NodeSettings, load, load_common
 from protocol.actions import Role
 from protocol.errors import SettingsWrong
 
@@ -46,16 +49,25 @@ async def opened(file: Path, role_name: str | None = None) -> AsyncIterator[Open
     """The database of the participant with this settings file; ``role_name`` None: as the file shows.
 
     Raises:
-        SettingsWrong: the file can not be used, or the participant has no database yet.
+        SettingsWrong: the file can not be used, the participant has no database yet, or it is sealed under a data key
+            that the settings do not give.
     """
     role = _role_of(file) if role_name is None else ROLE_NAMES[role_name]
     settings: NodeSettings = load(file, {Role.BAP: BapSettings, Role.BPP: BppSettings, Role.BG: NodeSettings}[role])
+    async with _open(file, role, settings) as participant:
+        yield participant
+
+
+@asynccontextmanager
+async def _open(file: Path, role: Role, settings: NodeSettings) -> AsyncIterator[Opened]:
     url = settings.database(role.value.lower())
     if not _exists(url):
         raise SettingsWrong(f"{file}: there is no database at {url}; start this participant once")
     database = Database(url, (NODE_VERSIONS, *_versions(role, url)))
+    database.data_keys = data_keys.from_settings(settings.data_key_file)
     await database.start()
     try:
+        await resealing.check(database)
         yield Opened(role, settings, database)
     finally:
         await database.stop()
@@ -69,6 +81,22 @@ def with_database(file: Path, role_name: str | None, use: Callable[[Opened], Awa
             return await use(participant)
 
     return asyncio.run(run())
+
+
+def tell(file: Path, role_name: str | None, what: str, subject: str | None = None) -> None:
+    """Enter what an operator has done to the participant's files into its audit chain. Raises as `opened`.
+
+    A participant that was never started has no chain; nothing is entered.
+    """
+    role = _role_of(file) if role_name is None else ROLE_NAMES[role_name]
+    settings, by, now = load_common(file), operator(), wall_clock()
+
+    async def enter() -> None:
+        async with _open(file, role, settings) as participant:
+            await participant.database.write(lambda tx: record(tx, now, by, what, subject=subject))
+
+    if _exists(settings.database(role.value.lower())):
+        asyncio.run(enter())
 
 
 def _exists(url: str) -> bool:

@@ -1,4 +1,7 @@
-"""``beckn-battery privacy``: one person's data in a database, to hand over or to erase (docs/privacy.md)."""
+"""``beckn-battery privacy``: one person's data in a database, to hand over or to erase, and the keys that seal it.
+
+See docs/privacy.md.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,23 @@ import click
 import orjson
 
 from bap.store.personal import SOURCES as BAP_SOURCES
-from beckn_battery.opening import ROLE_NAMES, Opened, with_database
+from bap.store.tables import metadata as bap_tables
+from beckn_battery.opening import ROLE_NAMES, Opened, tell, with_database
 from bpp.store.personal import SOURCES as BPP_SOURCES
-from node import personal
+from bpp.store.tables import metadata as bpp_tables
+from node import data_keys, personal, resealing
 from node.audit import operator
 from node.clocks import wall_clock
 from node.personal import MESSAGES, Found, Person, Source
+from node.settings import load_common
+from node.tables import metadata as node_tables
 from protocol.actions import Role
+from protocol.errors import SettingsWrong
 
 _PAGE_ROWS = 200
 # So few that no write keeps the running server waiting.
 _ERASED_AT_ONCE = 10
+_TABLES = {Role.BAP: (bap_tables,), Role.BPP: (bpp_tables,)}
 
 _CONFIG = click.option(
     "--config", "file", type=click.Path(path_type=Path), required=True, help="The participant's TOML settings file."
@@ -28,11 +37,12 @@ _CONFIG = click.option(
 _ROLE = click.option("--role", type=click.Choice(list(ROLE_NAMES)), help="Whose file it is; by default as it shows.")
 _EMAIL = click.option("--email", help="The person's e-mail address, as it was billed.")
 _NAME = click.option("--name", help="The person's name, as it was billed.")
+_PHONE = click.option("--phone", help="The person's phone number; only its digits count.")
 
 
 @click.group()
 def privacy() -> None:
-    """One person's data: hand it over, or erase it."""
+    """One person's data: hand it over, or erase it. And the data keys that seal everybody's."""
 
 
 @privacy.command()
@@ -40,9 +50,10 @@ def privacy() -> None:
 @_ROLE
 @_EMAIL
 @_NAME
-def export(file: Path, role: str | None, email: str | None, name: str | None) -> None:
+@_PHONE
+def export(file: Path, role: str | None, email: str | None, name: str | None, phone: str | None) -> None:
     """Print all that is stored about a person as JSON."""
-    person = _person(email, name)
+    person = _person(email=email, name=name, phone=phone)
 
     async def use(participant: Opened) -> list[Found]:
         return await _found(participant, person)
@@ -57,10 +68,11 @@ def export(file: Path, role: str | None, email: str | None, name: str | None) ->
 @_ROLE
 @_EMAIL
 @_NAME
+@_PHONE
 @click.confirmation_option(prompt="Erased data does not come back. Go on?")
-def erase(file: Path, role: str | None, email: str | None, name: str | None) -> None:
+def erase(file: Path, role: str | None, email: str | None, name: str | None, phone: str | None) -> None:
     """Erase a person from contracts and messages; print what was changed, and what stays and why."""
-    person = _person(email, name)
+    person = _person(email=email, name=name, phone=phone)
 
     async def use(participant: Opened) -> tuple[int, list[Found]]:
         found = await _found(participant, person)
@@ -73,10 +85,42 @@ def erase(file: Path, role: str | None, email: str | None, name: str | None) -> 
         click.echo(f"kept in {one.source} {one.key}: {one.kept}")
 
 
-def _person(email: str | None, name: str | None) -> Person:
-    if (email is None) == (name is None):
-        raise click.UsageError("Say whom: --email or --name, one of them.")
-    return Person("email", email) if email is not None else Person("name", str(name))
+@privacy.command()
+@_CONFIG
+@_ROLE
+def newkey(file: Path, role: str | None) -> None:
+    """Put a new data key first into the file that data_key_file names, or make that file."""
+    path = load_common(file).data_key_file
+    if path is None:
+        raise SettingsWrong(f"{file}: data_key_file is missing: name the file that is to hold the data keys")
+    key = data_keys.add_key(path, wall_clock())
+    tell(file, role, "privacy newkey", key.key_id)
+    click.echo(f"data key {key.key_id} is the first in {path}")
+    click.echo("A participant that runs with this file seals under it from now on, another one when it is started.")
+    click.echo("Then beckn-battery privacy seal seals what was stored before. Without this file nothing can be read:")
+    click.echo("keep a copy of it, apart from the copies of the database.")
+
+
+@privacy.command()
+@_CONFIG
+@_ROLE
+def seal(file: Path, role: str | None) -> None:
+    """Seal all personal data that is stored plain or under an older key; the participant may run meanwhile."""
+
+    async def use(participant: Opened) -> tuple[int, str]:
+        database, tables = participant.database, (node_tables, *_TABLES.get(participant.role, ()))
+        sealed = await resealing.reseal(database, tables, operator(), wall_clock())
+        return sealed, "" if database.data_keys is None else database.data_keys.newest.key_id
+
+    sealed, key_id = with_database(file, role, use)
+    click.echo(f"sealed {sealed} value{'' if sealed == 1 else 's'}; the database needs no key but {key_id}")
+
+
+def _person(**given: str | None) -> Person:
+    named = [(member, value) for member, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise click.UsageError("Say whom: --email, --name or --phone, one of them.")
+    return Person(*named[0])
 
 
 def _sources(role: Role) -> tuple[Source, ...]:

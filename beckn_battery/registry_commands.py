@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
 from sqlalchemy import Connection
 
-from node.clocks import moment_of
+from node.audit import operator
+from node.clocks import moment_of, wall_clock
 from node.database import Database
 from node.hashchain import START, Entry, entries, first_fault
 from node.settings import load
 from protocol.moments import timestamp_text
 from registry.audit import audit as table
+from registry.audit import record
 from registry.settings import RegistryServerSettings
 
 BROKEN = 1
@@ -62,17 +64,30 @@ def _line(entry: Entry) -> str:
     return f"{entry.seq} {timestamp_text(moment_of(entry.at_ms))} {entry.actor} {entry.change}"
 
 
+def tell_registry(file: Path, what: str) -> None:
+    """Enter what an operator has done to the registry's own files into its log."""
+    settings, by, now = load(file, RegistryServerSettings), operator(), wall_clock()
+    _with_database(
+        settings,
+        lambda database: database.write(
+            lambda tx: record(tx, now, f"{by.name}, {by.origin}", what, settings.subscriber_id)
+        ),
+    )
+
+
 def _read(file: Path, fn: Callable[[Connection], T]) -> T:
+    return _with_database(load(file, RegistryServerSettings), lambda database: database.read(fn))
+
+
+def _with_database(settings: RegistryServerSettings, use: Callable[[Database], Awaitable[T]]) -> T:
     from registry.app import VERSIONS
 
-    settings = load(file, RegistryServerSettings)
-
-    async def read() -> T:
+    async def run() -> T:
         database = Database(settings.database("registry"), (VERSIONS,))
         await database.start()
         try:
-            return await database.read(fn)
+            return await use(database)
         finally:
             await database.stop()
 
-    return asyncio.run(read())
+    return asyncio.run(run())

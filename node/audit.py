@@ -3,7 +3,8 @@
 * Every decision on a message: its sender, and whether it was decided, refused or given up (`node.inbox`).
 * Every call of our own API that writes: `audited_calls` names the caller, `told` adds the entry to each transaction
   of that call. A call that only looks leaves none. Meter readings are facts with numbers of their own and not told.
-* Every command of an operator that changes something (`node.letters`, ``beckn-battery privacy``).
+* Every command of an operator that changes something (`node.letters`, ``beckn-battery privacy``, ``tokens``,
+  ``users``). What changes a file and not the database (``keys``, ``privacy newkey``) is told right after it.
 
 An entry is written in the transaction that it tells of, so there is never one without the other. It names messages by
 id and digest, and holds no body and nothing of a person whom a trade is about: such data can be erased without touching
@@ -23,11 +24,11 @@ from typing import TypeVar
 
 import orjson
 from aiohttp import web
-from sqlalchemy import Connection, bindparam, insert, select, text
+from sqlalchemy import Connection, bindparam, insert, select
 
 from node.clocks import Now, milliseconds
 from node.database import WriteFunction
-from node.hashchain import Entry, Fault, entries, first_fault, link
+from node.hashchain import Entry, Fault, chained, entries, first_fault, hold_end, link
 from node.problems import Handler
 from node.tables import audit
 
@@ -68,10 +69,9 @@ def operator() -> Actor:
 
 
 # Built once: making a statement anew costs more than running it.
-_LAST = select(audit).order_by(audit.c.seq.desc()).limit(1)
+_LAST = select(*chained(audit)).order_by(audit.c.seq.desc()).limit(1)
 _COLUMNS = tuple(column.name for column in audit.c)
 _INSERT = insert(audit).values({name: bindparam(name) for name in _COLUMNS})
-_LOCK = text('LOCK TABLE "audit" IN SHARE ROW EXCLUSIVE MODE')
 
 
 def record(tx: Connection, now: datetime, actor: Actor, what: str, **facts: str | int | None) -> Entry:
@@ -84,12 +84,12 @@ def record(tx: Connection, now: datetime, actor: Actor, what: str, **facts: str 
     if not change.keys() <= ENTRY_MEMBERS:
         raise ValueError(f"an audit entry has no {', '.join(sorted(change.keys() - ENTRY_MEMBERS))}")
     bounded = {name: value[:_VALUE_LENGTH_MAX] if isinstance(value, str) else value for name, value in change.items()}
-    if tx.dialect.name != "sqlite":
-        tx.execute(_LOCK)
+    hold_end(tx, audit)
     row = tx.execute(_LAST).first()
     written = orjson.dumps(bounded, option=orjson.OPT_SORT_KEYS).decode()
     entry = link(None if row is None else Entry(*row), milliseconds(now), actor.name[:255], written)
-    values = (entry.seq, entry.at_ms, entry.actor, entry.change, entry.previous, entry.hash)
+    about = bounded.get("transaction_id", bounded.get("subject"))
+    values = (entry.seq, entry.at_ms, entry.actor, entry.change, entry.previous, entry.hash, about)
     tx.execute(_INSERT, dict(zip(_COLUMNS, values, strict=True)))
     return entry
 

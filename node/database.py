@@ -22,6 +22,8 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from node.data_keys import DataKeys
+from node.personal_columns import sealed_row
 from protocol.errors import SettingsWrong
 
 T = TypeVar("T")
@@ -31,8 +33,8 @@ WriteFunction = Callable[[Connection], T]
 class Writer(Protocol):
     """What an engine offers; the first of the two arguments of its callback is the channels to wake."""
 
-    async def start(self) -> None:
-        """Open connections."""
+    async def start(self, data_keys: DataKeys | None) -> None:
+        """Open connections, which carry the keys for what is read and written through them."""
 
     async def stop(self) -> None:
         """Finish what was handed over, then close."""
@@ -58,13 +60,15 @@ class Database:
         self._writer = _writer(url, self._wake)
         # What is done with every function before it is written: a participant adds its audit entries (`node.audit`).
         self.around: Callable[[WriteFunction[Any]], WriteFunction[Any]] = lambda fn: fn
+        # What personal data is sealed under (`node.personal_columns`), set before the start; None: it is stored plain.
+        self.data_keys: DataKeys | None = None
 
     async def start(self) -> None:
         """Bring the schema up to date and open the connections."""
         from node.migrations.run import upgrade
 
         await upgrade(self._url, self._migrations)
-        await self._writer.start()
+        await self._writer.start(self.data_keys)
 
     async def stop(self) -> None:
         """Commit what was handed over, then close."""
@@ -75,7 +79,9 @@ class Database:
         return await self._writer.write(self.around(fn))
 
     async def insert_new(self, table: Table, row: Mapping[str, Any]) -> bool:
-        """Insert a row (with an ``id``) durably; False when one of its unique keys was taken before."""
+        """Insert a row (with an ``id``) of plain values durably; False when one of its unique keys was taken before."""
+        if self.data_keys is not None:
+            row = sealed_row(self.data_keys, table, row)
         return await self._writer.insert_new(table, row)
 
     async def read(self, fn: WriteFunction[T]) -> T:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text, insert, select, text
+from sqlalchemy.schema import SchemaItem
 
 START = "0" * 64
 _PAGE_ROWS = 1_000
@@ -72,8 +73,8 @@ def _hash(seq: int, at_ms: int, actor: str, change: str, previous: str) -> str:
 # -- in a database ------------------------------------------------------------------------------------------
 
 
-def chain_table(name: str, metadata: MetaData) -> Table:
-    """The table of one chain; a migration creates it with the same columns."""
+def chain_table(name: str, metadata: MetaData, *more: SchemaItem) -> Table:
+    """The table of one chain; a migration creates it with the same columns. ``more`` is not part of the chain."""
     return Table(
         name,
         metadata,
@@ -83,15 +84,32 @@ def chain_table(name: str, metadata: MetaData) -> Table:
         Column("change", Text, nullable=False),
         Column("previous", String(64), nullable=False),
         Column("hash", String(64), nullable=False),
+        *more,
     )
+
+
+def chained(table: Table) -> tuple[Column[Any], ...]:
+    """The columns of `Entry`, in its order."""
+    return tuple(table.c[item.name] for item in fields(Entry))
+
+
+_HOLD_END = text("SELECT pg_advisory_xact_lock(hashtextextended(:chain, 0))")
+
+
+def hold_end(tx: Connection, table: Table) -> None:
+    """Nobody else writes the next entry of this chain until the transaction ends; call it last of all that locks.
+
+    Two transactions would read the same last entry. Nothing to do on SQLite, where there is one writer. On PostgreSQL
+    it is a lock on the chain's name: whoever reads the table or keeps it tidy (autovacuum) does not wait.
+    """
+    if tx.dialect.name != "sqlite":
+        tx.execute(_HOLD_END, {"chain": table.name})
 
 
 def append(tx: Connection, table: Table, at_ms: int, actor: str, change: Mapping[str, Any]) -> Entry:
     """Write the next entry in this transaction. ``change`` is JSON without secrets and personal data."""
-    if tx.dialect.name != "sqlite":
-        # Two transactions would read the same last entry. Taken last of all locks, and only against other entries.
-        tx.execute(text(f'LOCK TABLE "{table.name}" IN SHARE ROW EXCLUSIVE MODE'))
-    row = tx.execute(select(table).order_by(table.c.seq.desc()).limit(1)).first()
+    hold_end(tx, table)
+    row = tx.execute(select(*chained(table)).order_by(table.c.seq.desc()).limit(1)).first()
     last = None if row is None else Entry(*row)
     entry = link(last, at_ms, actor[:255], orjson.dumps(change, option=orjson.OPT_SORT_KEYS).decode())
     tx.execute(
@@ -110,7 +128,8 @@ def append(tx: Connection, table: Table, at_ms: int, actor: str, change: Mapping
 def entries(tx: Connection, table: Table, after_seq: int = 0) -> Iterator[Entry]:
     """The entries behind ``after_seq`` in their order, read in pages."""
     while True:
-        page = tx.execute(select(table).where(table.c.seq > after_seq).order_by(table.c.seq).limit(_PAGE_ROWS)).all()
+        behind = select(*chained(table)).where(table.c.seq > after_seq)
+        page = tx.execute(behind.order_by(table.c.seq).limit(_PAGE_ROWS)).all()
         for row in page:
             yield Entry(*row)
         if len(page) < _PAGE_ROWS:

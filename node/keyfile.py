@@ -6,6 +6,10 @@ It holds the whole `node.keybook.KeyBook`, or one key without a state, as a pers
 
 The running participant and ``beckn-battery keys`` both change it: each
 change is made under a lock and written whole or not at all. No sentence of an error contains what the file holds.
+
+The passphrase is the first line of a file of its own, which is read anew each time, so that it can change while the
+participant runs; the lines behind it still open. Whoever changes it writes the new one before the old one, seals the
+key file anew, and then takes the old one away: killed anywhere, both files still fit.
 """
 
 from __future__ import annotations
@@ -37,12 +41,12 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KeyFile:
-    """The key file of one subscriber; ``passphrase`` None: it is not sealed."""
+    """The key file of one subscriber; ``passphrase_file`` None: it is not sealed."""
 
-    def __init__(self, path: Path, subscriber_id: str, passphrase: str | None = None) -> None:
+    def __init__(self, path: Path, subscriber_id: str, passphrase_file: Path | None = None) -> None:
         self.path = path
         self._subscriber_id = subscriber_id
-        self._passphrase = passphrase
+        self._passphrase_file = passphrase_file
         self._seen: tuple[int, int, int] | None = None
 
     def load_or_make(self, now: datetime) -> KeyBook:
@@ -50,9 +54,33 @@ class KeyFile:
         with self._locked():
             if not self.path.exists():
                 self._write(first_book(make_keys(self._subscriber_id), now))
-            elif self._passphrase is not None and _SEALED not in _read_json(self.path):
+            elif self._passphrase_file is not None and _SEALED not in _read_json(self.path):
                 self._write(self.read())
             return self.read()
+
+    def seal_under(self, passphrase: str) -> None:
+        """Seal the file under another passphrase, which is in the passphrase's file afterwards.
+
+        Raises:
+            SettingsWrong: as `read`, or there is no passphrase's file, or it can not be written. Nothing is changed.
+        """
+        path = self._named_passphrase_file()
+        with self._locked():
+            book, known = self.read(), passphrases_of(path)
+            write_passphrases(path, passphrase, *known)
+            self._write(book)
+            write_passphrases(path, passphrase)
+
+    def write_plain(self) -> None:
+        """Write the file plain. Raises as `read`; SettingsWrong: there is no passphrase's file."""
+        self._named_passphrase_file()
+        with self._locked():
+            write_secret(self.path, _plain(self.read()))
+
+    def _named_passphrase_file(self) -> Path:
+        if self._passphrase_file is None:
+            raise SettingsWrong(f"{self.path}: is not sealed; name a file with a passphrase in keys.passphrase_file")
+        return self._passphrase_file
 
     def read(self) -> KeyBook:
         """The keys.
@@ -98,20 +126,23 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _write(self, book: KeyBook) -> None:
-        text = json.dumps(_content(book), indent=2)
-        if self._passphrase is not None:
-            text = json.dumps({_SEALED: seal(text, self._passphrase)}, indent=2)
-        write_secret(self.path, text + "\n")
+        text = _plain(book)
+        if self._passphrase_file is not None:
+            text = json.dumps({_SEALED: seal(text, passphrases_of(self._passphrase_file)[0])}, indent=2) + "\n"
+        write_secret(self.path, text)
 
     def _unsealed(self, sealed: object) -> dict[str, Any]:
-        if self._passphrase is None:
+        if self._passphrase_file is None:
             raise SettingsWrong(f"{self.path}: is sealed; name the file of its passphrase in keys.passphrase_file")
         if not isinstance(sealed, dict):
             raise SettingsWrong(f"{self.path}: is no key file of this program")
-        try:
-            return _object(unseal(sealed, self._passphrase), self.path)
-        except NotOpened as error:
-            raise SettingsWrong(f"{self.path}: {error}") from None
+        reason = ""
+        for passphrase in passphrases_of(self._passphrase_file):
+            try:
+                return _object(unseal(sealed, passphrase), self.path)
+            except NotOpened as error:
+                reason = str(error)
+        raise SettingsWrong(f"{self.path}: {reason}")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -127,13 +158,13 @@ class KeyFile:
             os.close(descriptor)
 
 
-def load_or_make(data_dir: Path, subscriber_id: str, passphrase: str | None = None) -> OwnKeys:
+def load_or_make(data_dir: Path, subscriber_id: str, passphrase_file: Path | None = None) -> OwnKeys:
     """The current key of the file in ``data_dir``; made on the first start.
 
     Raises:
         SettingsWrong: as `KeyFile.read`.
     """
-    return KeyFile(data_dir / FILE, subscriber_id, passphrase).load_or_make(datetime.now(UTC)).current
+    return KeyFile(data_dir / FILE, subscriber_id, passphrase_file).load_or_make(datetime.now(UTC)).current
 
 
 def load(path: Path, subscriber_id: str) -> OwnKeys:
@@ -146,18 +177,28 @@ def make_keys(subscriber_id: str) -> OwnKeys:
     return OwnKeys(subscriber_id, new_uuid(), SigningKey.generate(), X25519PrivateKey.generate())
 
 
-def passphrase_of(path: Path | None) -> str | None:
-    """The passphrase in a file of mode 0600; None for no file.
+def passphrases_of(path: Path) -> tuple[str, ...]:
+    """The passphrases in a file of mode 0600, one a line: the first seals, each opens.
 
     Raises:
         SettingsWrong: unreadable, readable by others, or empty.
     """
-    if path is None:
-        return None
-    passphrase = read_secret(path).strip()
-    if not passphrase:
+    lines = tuple(line.strip() for line in read_secret(path).splitlines() if line.strip())
+    if not lines:
         raise SettingsWrong(f"{path}: holds no passphrase")
-    return passphrase
+    return lines
+
+
+def write_passphrases(path: Path, *passphrases: str) -> None:
+    """Write such a file.
+
+    Raises:
+        SettingsWrong: it can not be written.
+    """
+    try:
+        write_secret(path, "".join(f"{passphrase}\n" for passphrase in passphrases))
+    except OSError as error:
+        raise SettingsWrong(f"{path}: can not be written: {error.strerror}") from None
 
 
 def write_secret(path: Path, content: str) -> None:
@@ -199,8 +240,9 @@ def _object(text: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _content(book: KeyBook) -> dict[str, Any]:
-    return {"subscriber_id": book.subscriber_id, "keys": [_entry(key) for key in book.keys]}
+def _plain(book: KeyBook) -> str:
+    content = {"subscriber_id": book.subscriber_id, "keys": [_entry(key) for key in book.keys]}
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _entry(key: StoredKey) -> dict[str, str]:

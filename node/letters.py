@@ -23,6 +23,7 @@ from node.audit import Actor, record
 from node.clocks import milliseconds, moment_of
 from node.database import lock, notify
 from node.lanes import CHANNEL
+from node.personal_columns import opened
 from node.tables import DEAD, DROPPED, FAILED, PENDING, destinations, inbox, outbox
 from protocol.context import read_context
 from protocol.moments import timestamp_text
@@ -78,7 +79,7 @@ def letter(tx: Connection, outbox_id: int) -> tuple[Listed, bytes]:
         NotPossible: there is none with this id.
     """
     row = _row(tx, outbox, outbox_id)
-    return _listed_letter(row), bytes(row.body)
+    return _listed_letter(row), opened(tx, outbox.c.body, row.id, row.body)
 
 
 def retry_letter(tx: Connection, outbox_id: int, by: Actor, now: datetime, *, even_expired: bool = False) -> datetime:
@@ -90,7 +91,7 @@ def retry_letter(tx: Connection, outbox_id: int, by: Actor, now: datetime, *, ev
     lock(tx, outbox, [outbox_id])
     row = _row(tx, outbox, outbox_id)
     _check_dead(row, "retried")
-    not_after = read_context(orjson.loads(bytes(row.body))).holds_until
+    not_after = read_context(orjson.loads(opened(tx, outbox.c.body, row.id, row.body))).holds_until
     if now > not_after:
         if not even_expired:
             raise NotPossible(

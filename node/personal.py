@@ -1,9 +1,9 @@
 """One person's data in the JSON documents of a database: finding it, and erasing it without breaking what must stay.
 
 A `Source` is a column of JSON documents: bodies of messages here, contracts and invoices in the roles' stores. A person
-is in a document where an object has its ``email`` or its ``name``; that object's `MEMBERS` are the personal data, and
-so is every text of the document that repeats one of them. Documents are parsed, not searched, so that no way of
-writing a text hides it.
+is in a document where an object has its ``email``, ``name`` or ``phone``; that object's `MEMBERS` are the personal
+data, and so is every text of the document that repeats one of them. Documents are opened (`node.personal_columns`) and
+parsed, not searched, so that no way of writing a text hides it; so every row is read, and no index can help.
 
 Erasing puts `ERASED` in the place of the values; the row, its ids, states, amounts and digests stay. So a message is
 still known as a duplicate, and the audit chain, which never held such data, still holds. What a row is still needed
@@ -12,16 +12,18 @@ for is its source's to say (``kept``); such a row is left alone, and the reason 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Table, select, true, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, select, true, update
 
 from node.audit import Actor, record
 from node.database import lock
+from node.personal_columns import opened, sealed
 from node.tables import DEAD, DROPPED, FAILED, PENDING, inbox, outbox
 
 ERASED = "erased"
@@ -31,7 +33,10 @@ _REPEATED = ("name", "email", "phone")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom it is about: ``member`` (``email`` or ``name``) has this ``value``, whatever the case of its letters."""
+    """Whom it is about: ``member`` (``email``, ``name`` or ``phone``) has this ``value``.
+
+    Upper and lower case do not matter; of a phone number only the digits do.
+    """
 
     member: str
     value: str
@@ -39,12 +44,18 @@ class Person:
     def is_in(self, content: Mapping[str, Any]) -> bool:
         """Whether an object is about this person."""
         found = content.get(self.member)
-        return isinstance(found, str) and found.casefold() == self.value.casefold()
+        return isinstance(found, str) and self._plain(found) == self._plain(self.value) != ""
+
+    def _plain(self, text: str) -> str:
+        if self.member != "phone":
+            return text.casefold()
+        # 00 is what many dial for the plus.
+        return re.sub(r"\D", "", text).removeprefix("00")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A column of JSON documents, of a table with one key column. ``texts`` are plain columns that repeat a value.
+    """A column of personal data, of a table with one key column. ``texts`` are such columns that may repeat a value.
 
     ``kept`` says why a row has to stay as it is, or None. ``also`` is what changes with an erased row.
     """
@@ -86,7 +97,7 @@ def find(tx: Connection, source: Source, person: Person, after: Any, limit: int)
     looked_at = tx.execute(rows if after is None else rows.where(source.key > after)).all()
     found = []
     for row in looked_at:
-        objects = tuple(_objects(_content(source, row), person))
+        objects = tuple(_objects(_read(tx, source, source.column, row), person))
         if objects:
             data = tuple({name: one[name] for name in MEMBERS if name in one} for one in objects)
             found.append(Found(source.name, getattr(row, source.key.name), data, source.kept(row)))
@@ -101,7 +112,7 @@ def erase(tx: Connection, source: Source, person: Person, keys: Sequence[Any], b
     lock(tx, source.table, keys)
     changed = 0
     for row in tx.execute(select(source.table).where(source.key.in_(keys)).order_by(source.key)).all():
-        content = _content(source, row)
+        content = _read(tx, source, source.column, row)
         objects = list(_objects(content, person))
         if objects and source.kept(row) is None:
             _update(tx, source, row, content, objects)
@@ -115,17 +126,23 @@ def _update(tx: Connection, source: Source, row: Row[Any], content: Any, objects
     values = {one[name] for one in objects for name in _REPEATED if isinstance(one.get(name), str)}
     for one in objects:
         one.update({name: ERASED for name in MEMBERS if one.get(name) is not None})
-    written = orjson.dumps(_without(content, values))
-    is_bytes = isinstance(source.column.type, LargeBinary)
-    changed = {source.column.name: written if is_bytes else written.decode(), **source.also(row)}
-    changed |= {column.name: ERASED for column in source.texts if getattr(row, column.name) in values}
-    tx.execute(update(source.table).where(source.key == getattr(row, source.key.name)).values(changed))
+    contents = {source.column: content} | {column: _read(tx, source, column, row) for column in source.texts}
+    key = getattr(row, source.key.name)
+    changed = {
+        column.name: sealed(tx, column, key, orjson.dumps(_without(each, values)))
+        for column, each in contents.items()
+        if each is not None
+    }
+    tx.execute(update(source.table).where(source.key == key).values({**changed, **source.also(row)}))
 
 
-def _content(source: Source, row: Row[Any]) -> Any:
-    value = getattr(row, source.column.name)
+def _read(tx: Connection, source: Source, column: Column[Any], row: Row[Any]) -> Any:
+    value = getattr(row, column.name)
+    if value is None:
+        return None
+    plain = opened(tx, column, getattr(row, source.key.name), value)
     try:
-        return None if value is None else orjson.loads(value)
+        return orjson.loads(plain)
     except orjson.JSONDecodeError:
         # A document of a peer's that is no JSON has no objects about anybody.
         return None

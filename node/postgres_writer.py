@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, event
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from node.data_keys import DataKeys
+from node.personal_columns import INFO, as_values
 
 T = TypeVar("T")
 
@@ -30,9 +34,13 @@ class PostgresWriter:
         self._wake = wake
         self._engine: AsyncEngine | None = None
 
-    async def start(self) -> None:
+    async def start(self, data_keys: DataKeys | None) -> None:
         """Open the pool."""
         self._engine = create_async_engine(self._url, pool_size=POOL_CONNECTIONS, pool_pre_ping=True)
+
+        @event.listens_for(self._engine.sync_engine, "connect")
+        def _configure(_dbapi: object, record: ConnectionPoolEntry) -> None:
+            record.info[INFO] = data_keys
 
     async def stop(self) -> None:
         """Close the pool."""
@@ -51,7 +59,7 @@ class PostgresWriter:
 
     async def insert_new(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Insert one row; False when a unique key was taken."""
-        statement = insert(table).values(**row).on_conflict_do_nothing().returning(table.c.id)
+        statement = insert(table).values(**as_values(table, row)).on_conflict_do_nothing().returning(table.c.id)
         return await self._once(lambda tx: tx.execute(statement).first() is not None)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:

@@ -5,7 +5,8 @@ The thread takes up to 256 functions, or 5 ms of them, into one transaction: ``S
 of the inbox need no savepoint: they go in few ``INSERT … VALUES … ON CONFLICT DO NOTHING`` of many rows each, since the
 interpreter's lock changes hands with every statement and the event loop keeps it for long. After any error the thread
 looks whether the transaction still stands (a full disk drops all of it): if not, or if the commit fails, nothing of
-the batch is answered and each function runs again alone, so that one bad function harms no other.
+the batch is answered and each function runs again alone, so that one bad function harms no other. When another process
+holds the database for longer than ``busy_timeout``, the whole batch fails at once.
 
 A checkpoint on this thread would stall commits, so it runs on a connection of its own. Reads go through aiosqlite.
 Source: DESIGN 2, "Writing".
@@ -15,7 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
+import signal
 import sqlite3
 import threading
 import time
@@ -28,7 +31,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from node.data_keys import DataKeys
+from node.personal_columns import INFO
 
 T = TypeVar("T")
 
@@ -47,6 +53,10 @@ logger = logging.getLogger(__name__)
 
 class BatchLost(Exception):
     """The transaction around a batch is gone; nothing of it is on disk."""
+
+
+class NotBegun(BatchLost):
+    """No transaction could be begun: another process holds the database. None of the functions has run."""
 
 
 @dataclass(slots=True)
@@ -72,11 +82,11 @@ class SqliteWriter:
         self._checkpointer: asyncio.Task[None] | None = None
         self._busy = False
 
-    async def start(self) -> None:
+    async def start(self, data_keys: DataKeys | None) -> None:
         """Open the connections and the thread."""
         self._loop = asyncio.get_running_loop()
-        engine = _engine(self._path)
-        self._reader = _reader(self._path)
+        engine = _engine(self._path, data_keys)
+        self._reader = _reader(self._path, data_keys)
         self._thread = threading.Thread(target=self._run, args=(engine,), name="database-writer", daemon=True)
         self._thread.start()
         self._checkpointer = asyncio.create_task(self._checkpoint_regularly())
@@ -115,7 +125,7 @@ class SqliteWriter:
         return self._loop.create_future()
 
     async def _hand_over(self, job: _Job) -> Any:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             raise RuntimeError("the database is not open")
         self._jobs.put(job)
         return await job.future
@@ -123,6 +133,14 @@ class SqliteWriter:
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _run(self, engine: Engine) -> None:
+        try:
+            self._serve(engine)
+        except BaseException:
+            # Whoever waits would wait for ever. What was acknowledged is on disk, so the next start goes on with it.
+            logger.critical("the database's writer has failed: the process has to start again", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _serve(self, engine: Engine) -> None:
         with engine.connect() as connection:
             connection.info["channels"] = set()
             stopping = False
@@ -155,8 +173,10 @@ class SqliteWriter:
             try:
                 done = self._transaction(connection, batch)
             except BatchLost as lost:
-                if len(batch) == 1:
-                    batch[0].error = lost.__cause__ or lost
+                # One after the other would only wait as often for whoever holds the database.
+                if len(batch) == 1 or isinstance(lost, NotBegun):
+                    for job in batch:
+                        job.error = lost.__cause__ or lost
                     self._answer(connection, batch)
                 else:
                     for job in batch:
@@ -173,6 +193,9 @@ class SqliteWriter:
         done = 0
         try:
             dbapi.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise NotBegun from error
+        try:
             inserts = [job for job in batch if job.table is not None]
             self._insert(connection, dbapi, inserts)
             for job in batch:
@@ -271,7 +294,7 @@ def checkpoint(path: str) -> None:
         connection.close()
 
 
-def _engine(path: str) -> Engine:
+def _engine(path: str, data_keys: DataKeys | None) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         isolation_level="AUTOCOMMIT",
@@ -280,18 +303,20 @@ def _engine(path: str) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _configure(dbapi: sqlite3.Connection, _record: object) -> None:
+    def _configure(dbapi: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info[INFO] = data_keys
         for pragma in (*_PRAGMAS, "wal_autocheckpoint=0"):
             dbapi.execute(f"PRAGMA {pragma}")
 
     return engine
 
 
-def _reader(path: str) -> AsyncEngine:
+def _reader(path: str, data_keys: DataKeys | None) -> AsyncEngine:
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}", isolation_level="AUTOCOMMIT", pool_size=4)
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _configure(dbapi: Any, _record: object) -> None:
+    def _configure(dbapi: Any, record: ConnectionPoolEntry) -> None:
+        record.info[INFO] = data_keys
         cursor = dbapi.cursor()
         for pragma in ("busy_timeout=5000", "query_only=ON"):
             cursor.execute(f"PRAGMA {pragma}")

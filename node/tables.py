@@ -1,4 +1,4 @@
-"""The tables under every participant: inbox, outbox, destinations, the audit chain, and who may use its API.
+"""The tables under every participant: inbox, outbox, destinations, the audit chain, data keys, and who may use its API.
 
 Wire times are milliseconds since the epoch (`node.clocks.milliseconds`). The migration in ``node/migrations/versions``
 creates them; a test compares the two.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from node.hashchain import chain_table
+from node.personal_columns import PersonalData
 
 metadata = MetaData()
 
@@ -31,7 +32,7 @@ inbox = Table(
     Column("action", String(32), nullable=False),
     Column("transaction_id", String(255), nullable=False),
     Column("message_id", String(255), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", PersonalData, nullable=False),
     Column("authorization", Text, nullable=False),
     Column("received_at_ms", BigInteger, nullable=False),
     Column("state", String(8), nullable=False),
@@ -49,7 +50,7 @@ outbox = Table(
     Column("transaction_id", String(255), nullable=False),
     Column("action", String(32), nullable=False),
     Column("message_id", String(255), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", PersonalData, nullable=False),
     Column("relayed_authorization", Text),
     Column("coalesce_key", String(255)),
     Column("created_at_ms", BigInteger, nullable=False),
@@ -89,7 +90,15 @@ destinations = Table(
     Column("retry_at_ms", BigInteger, nullable=False),
 )
 
-audit = chain_table("audit", metadata)
+# ``about`` copies an entry's transaction_id or subject, to find it by; the chain does not hash it.
+audit = chain_table("audit", metadata, Column("about", String(255)), Index("audit_about", "about"))
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+)
 
 tokens = Table(
     "tokens",

@@ -1,4 +1,4 @@
-"""Where the battery operator's platform holds personal data, beside the messages: contracts, and issued invoices."""
+"""Where the battery operator's platform holds personal data, beside the messages: trades, invoices, notes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from bpp.store.service_tables import feedback, tickets
 from bpp.store.tables import contracts, invoices
 from energy.retention import invoice_kept_until
 from node.clocks import moment_of
@@ -24,4 +25,6 @@ def _by_law(row: Row[Any]) -> str:
 SOURCES = (
     Source("contracts", contracts.c.billing, _running, texts=(contracts.c.consented_by,)),
     Source("invoices", invoices.c.document, _by_law),
+    Source("feedback", feedback.c.words),
+    Source("tickets", tickets.c.document),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from node.database import Database, lock, notify
 from node.migrations.run import NODE_VERSIONS
 from node.tables import destinations, inbox
 from protocol.errors import SettingsWrong
+
+BUSY_S = 5
 
 
 @pytest.fixture
@@ -196,3 +200,39 @@ async def test_each_of_many_waiters_of_a_channel_is_woken_and_then_forgotten(sql
         await asyncio.wait_for(asyncio.gather(one.wait(), other.wait()), 5)
     with sqlite_database.watch("trade-1") as later:
         assert not later.is_set()
+
+
+async def test_while_another_process_holds_the_database_a_whole_batch_fails_after_one_wait_and_nothing_of_it_is_there(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    holder = sqlite3.connect(tmp_path / "node.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    writes = [sqlite_database.write(add(f"n{number}")) for number in range(20)]
+    began = time.monotonic()
+    inserted = sqlite_database.insert_new(inbox, inbox_row(1, b"k"))
+    results = await asyncio.gather(*writes, inserted, return_exceptions=True)
+    # The first may have been alone in its batch; every other waits with its neighbours, and not one after the other.
+    assert time.monotonic() - began < 21 * BUSY_S / 2
+    assert [type(result) for result in results] == [sqlite3.OperationalError] * 21
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert await sqlite_database.read(names) == set()
+    await sqlite_database.write(add("after"))
+    assert await sqlite_database.read(names) == {"after"}
+
+
+async def test_a_writer_that_fails_itself_has_the_process_stopped_and_leaves_nobody_waiting_for_it(
+    sqlite_database: Database,
+) -> None:
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+
+    def ends_the_thread(_tx: Connection) -> None:
+        raise SystemExit
+
+    waiting = asyncio.create_task(sqlite_database.write(ends_the_thread))
+    await asyncio.wait_for(stopped.wait(), 20)
+    loop.remove_signal_handler(signal.SIGTERM)
+    with pytest.raises(RuntimeError, match="not open"):
+        await sqlite_database.write(names)
+    waiting.cancel()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, MetaData, update
+from sqlalchemy import Connection, MetaData, text, update
+from sqlalchemy.exc import DBAPIError
 
 from node.database import Database
 from node.hashchain import START, Entry, append, chain_table, entries, first_fault, link
@@ -87,3 +91,46 @@ async def test_entries_written_at_once_make_one_chain_in_the_database(database_u
     assert fault is not None
     assert (fault.seq, fault.reason) == (7, "its content was changed")
     await database.stop()
+
+
+async def test_on_postgresql_an_entry_that_is_being_written_holds_up_the_next_one_and_nothing_else(
+    postgres_url: str,
+) -> None:
+    database = Database(postgres_url, ())
+    await database.start()
+    await database.write(lambda tx: AUDIT.metadata.create_all(tx))
+    await database.write(lambda tx: append(tx, AUDIT, 1, "test", {"n": 1}))
+    loop, appended, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def slow(tx: Connection) -> None:
+        append(tx, AUDIT, 2, "test", {"n": 2})
+        loop.call_soon_threadsafe(appended.set)
+        go_on.wait(20)
+
+    def upkeep(tx: Connection) -> None:
+        # The lock that autovacuum takes: at once or not at all.
+        tx.execute(text(f"LOCK TABLE {AUDIT.name} IN SHARE UPDATE EXCLUSIVE MODE NOWAIT"))
+
+    def impatient(tx: Connection) -> None:
+        tx.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        append(tx, AUDIT, 3, "test", {"n": 3})
+
+    writing = asyncio.create_task(asyncio.to_thread(asyncio.run, elsewhere(postgres_url, slow)))
+    await asyncio.wait_for(appended.wait(), 20)
+    await database.write(upkeep)
+    with pytest.raises(DBAPIError, match="lock timeout"):
+        await database.write(impatient)
+    go_on.set()
+    await writing
+    await database.write(impatient)
+    read = await database.read(lambda tx: list(entries(tx, AUDIT)))
+    assert ([entry.at_ms for entry in read], first_fault(read)) == ([1, 2, 3], None)
+    await database.stop()
+
+
+async def elsewhere(url: str, fn: Callable[[Connection], None]) -> None:
+    """The same database from another event loop, which ``fn`` may hold up."""
+    other = Database(url, ())
+    await other.start()
+    await other.write(fn)
+    await other.stop()

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.keybook import KeyBook, KeyState, first_book
-from node.keyfile import FILE, KeyFile, load, load_or_make, make_keys, passphrase_of, write_secret
+from node.keyfile import FILE, KeyFile, load, load_or_make, make_keys, passphrases_of, write_secret
 from node.sealing import NotOpened, seal, unseal
 from protocol.errors import SettingsWrong
 
@@ -89,11 +89,16 @@ def test_whatever_happens_one_key_signs_and_none_is_both_forgotten_and_held(take
 # -- the file -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("passphrase", [None, "correct horse"])
-def test_a_file_gives_back_what_was_written_and_only_its_owner_can_read_it(
-    tmp_path: Path, passphrase: str | None
-) -> None:
-    file = KeyFile(tmp_path / "data" / FILE, ID, passphrase)
+def passphrase_file(folder: Path, *lines: str) -> Path:
+    """A file with these passphrases."""
+    path = folder / f"{lines[0]}.txt"
+    write_secret(path, "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_file_gives_back_what_was_written_and_only_its_owner_can_read_it(tmp_path: Path, is_sealed: bool) -> None:
+    file = KeyFile(tmp_path / "data" / FILE, ID, passphrase_file(tmp_path, "correct horse") if is_sealed else None)
     made = file.load_or_make(NOW)
     assert secrets_of(file.load_or_make(NOW + DAY)) == secrets_of(made)
     new = make_keys(ID)
@@ -162,7 +167,7 @@ def test_the_keys_of_another_subscriber_are_refused(tmp_path: Path) -> None:
 
 def test_a_plain_file_is_sealed_on_the_first_start_with_a_passphrase(tmp_path: Path) -> None:
     plain = KeyFile(tmp_path / FILE, ID).load_or_make(NOW)
-    sealed = KeyFile(tmp_path / FILE, ID, "correct horse").load_or_make(NOW)
+    sealed = KeyFile(tmp_path / FILE, ID, passphrase_file(tmp_path, "correct horse")).load_or_make(NOW)
     assert sealed.current.key_id == plain.current.key_id
     text = (tmp_path / FILE).read_text()
     assert set(json.loads(text)) == {"sealed"}
@@ -170,11 +175,59 @@ def test_a_plain_file_is_sealed_on_the_first_start_with_a_passphrase(tmp_path: P
 
 
 def test_a_sealed_file_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
-    KeyFile(tmp_path / FILE, ID, "correct horse").load_or_make(NOW)
+    KeyFile(tmp_path / FILE, ID, passphrase_file(tmp_path, "correct horse")).load_or_make(NOW)
     with pytest.raises(SettingsWrong, match=r"keys\.passphrase_file"):
         KeyFile(tmp_path / FILE, ID).read()
     with pytest.raises(SettingsWrong, match="does not open it"):
-        KeyFile(tmp_path / FILE, ID, "battery staple").read()
+        KeyFile(tmp_path / FILE, ID, passphrase_file(tmp_path, "battery staple")).read()
+
+
+def test_another_passphrase_takes_the_place_of_the_first_while_somebody_else_has_the_file_open(tmp_path: Path) -> None:
+    secret = passphrase_file(tmp_path, "correct horse")
+    running, command = KeyFile(tmp_path / FILE, ID, secret), KeyFile(tmp_path / FILE, ID, secret)
+    made = running.load_or_make(NOW)
+    command.seal_under("battery staple")
+    assert passphrases_of(secret) == ("battery staple",)
+    assert running.changed
+    assert secrets_of(running.read()) == secrets_of(made)
+    running.change(lambda book: book.rotated(make_keys(ID), NOW))
+    secret.write_text("correct horse\n")
+    with pytest.raises(SettingsWrong, match="does not open it"):
+        command.read()
+    secret.write_text("battery staple\n")
+    assert states(command.read()) == [KeyState.CURRENT, KeyState.PENDING]
+
+
+def test_a_change_of_the_passphrase_that_was_killed_half_way_leaves_files_that_fit(tmp_path: Path) -> None:
+    made = KeyFile(tmp_path / FILE, ID, passphrase_file(tmp_path, "correct horse")).load_or_make(NOW)
+    half_way = passphrase_file(tmp_path, "battery staple", "correct horse")
+    file = KeyFile(tmp_path / FILE, ID, half_way)
+    assert secrets_of(file.read()) == secrets_of(made)
+    file.seal_under("battery staple")
+    assert secrets_of(file.read()) == secrets_of(made)
+    assert passphrases_of(half_way) == ("battery staple",)
+
+
+def test_a_passphrase_that_can_not_be_written_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "read_only"
+    folder.mkdir()
+    secret = passphrase_file(folder, "correct horse")
+    file = KeyFile(tmp_path / FILE, ID, secret)
+    file.load_or_make(NOW)
+    before = file.path.read_bytes()
+    (folder / f".{secret.name}.new").mkdir()
+    with pytest.raises(SettingsWrong, match="can not be written"):
+        file.seal_under("battery staple")
+    assert (file.path.read_bytes(), passphrases_of(secret)) == (before, ("correct horse",))
+
+
+def test_a_key_file_is_written_plain_when_its_passphrase_is_removed(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / FILE, ID, passphrase_file(tmp_path, "correct horse"))
+    made = file.load_or_make(NOW)
+    file.write_plain()
+    assert secrets_of(KeyFile(tmp_path / FILE, ID).read()) == secrets_of(made)
+    with pytest.raises(SettingsWrong, match=r"keys\.passphrase_file"):
+        KeyFile(tmp_path / FILE, ID).write_plain()
 
 
 def test_a_sealed_text_that_was_changed_does_not_open() -> None:
@@ -197,13 +250,12 @@ def test_a_passphrase_file_is_as_secret_as_the_keys_and_not_empty(tmp_path: Path
     path.write_text("correct horse\n")
     path.chmod(0o644)
     with pytest.raises(SettingsWrong, match="chmod 600"):
-        passphrase_of(path)
+        passphrases_of(path)
     path.chmod(0o600)
-    assert passphrase_of(path) == "correct horse"
+    assert passphrases_of(path) == ("correct horse",)
     path.write_text("\n")
     with pytest.raises(SettingsWrong, match="no passphrase"):
-        passphrase_of(path)
-    assert passphrase_of(None) is None
+        passphrases_of(path)
 
 
 # -- what is shown ------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from node.inbox import dedup_key
 from node.migrations.run import NODE_VERSIONS
 from node.outbox import Letter, enqueue
 from node.personal import ERASED, MESSAGES, Person, erase, find
+from node.personal_columns import Sealed
 from node.tables import DEAD, DONE, DROPPED, FAILED, PENDING, SENT, audit, inbox, outbox
 from protocol.context import write_body
 from tests.messages import BPP_URL, context, verified
@@ -59,7 +60,7 @@ async def put_message(database: Database, billing: dict[str, str], state: str = 
     body = write_body(context("confirm", NOW), order(billing)).replace(b"Asha Rao", b"\\u0041sha Rao")
     came = verified("confirm", body)
     row = {"id": IdMint().next(), "dedup_key": dedup_key(came), "digest": came.digest, "sender_id": came.sender_id}
-    row |= {"key_id": "k", "action": "confirm", "transaction_id": "t", "message_id": "m", "body": body}
+    row |= {"key_id": "k", "action": "confirm", "transaction_id": "t", "message_id": "m", "body": Sealed(body)}
     row |= {"authorization": "Signature", "received_at_ms": 0, "state": state, "attempts": 0}
     await database.write(lambda tx: tx.execute(insert(inbox).values(row)).rowcount)
     return int(row["id"])
@@ -67,7 +68,7 @@ async def put_message(database: Database, billing: dict[str, str], state: str = 
 
 async def bodies(database: Database) -> str:
     def all_of(tx: Connection) -> list[bytes]:
-        return [bytes(body) for table in (inbox, outbox) for body in tx.scalars(select(table.c.body))]
+        return [body.stored for table in (inbox, outbox) for body in tx.scalars(select(table.c.body))]
 
     return "\n".join(orjson.dumps(orjson.loads(body)).decode() for body in await database.read(all_of))
 
@@ -79,6 +80,19 @@ async def test_a_person_is_found_by_email_or_name_however_a_peer_wrote_it(databa
         assert [(one.key, end) for one in found] == [(mine, None)]
         assert ASHA in found[0].data
     assert theirs != mine
+
+
+@pytest.mark.parametrize("dialled", ["+918055500100", "0091 80-5550-0100", "(+91) 80 5550 0100"])
+async def test_a_phone_number_is_found_by_its_digits_however_it_is_written(database: Database, dialled: str) -> None:
+    mine = await put_message(database, ASHA)
+    await put_message(database, BERT)
+    found, _ = await database.read(lambda tx: find(tx, INBOX, Person("phone", dialled), None, 100))
+    assert [one.key for one in found] == [mine]
+
+
+async def test_a_number_without_digits_is_nobodys(database: Database) -> None:
+    await put_message(database, {**ASHA, "phone": "ask"})
+    assert await database.read(lambda tx: find(tx, INBOX, Person("phone", "-"), None, 100)) == ([], None)
 
 
 async def test_pages_go_through_the_whole_table(database: Database) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from node.clocks import milliseconds
 from node.database import Database
 from node.migrations.run import NODE_VERSIONS
+from node.personal_columns import Sealed
 from node.retention import CHUNK_ROWS, Retention
 from node.settings import RetentionSettings
 from node.tables import DEAD, DONE, DROPPED, FAILED, PENDING, SENT, inbox, outbox
@@ -22,14 +23,14 @@ OLD, NEW = NOW - timedelta(days=31), NOW - timedelta(days=29)
 
 def came(number: int, state: str, at: datetime) -> dict[str, object]:
     row: dict[str, object] = {"id": number, "dedup_key": str(number).encode(), "digest": b"", "sender_id": "s"}
-    row |= {"key_id": "k", "action": "select", "transaction_id": "t", "message_id": "m", "body": b"{}"}
+    row |= {"key_id": "k", "action": "select", "transaction_id": "t", "message_id": "m", "body": Sealed(b"{}")}
     return row | {"authorization": "", "received_at_ms": milliseconds(at), "state": state, "attempts": 0}
 
 
 def went(number: int, state: str, at: datetime) -> dict[str, object]:
     row: dict[str, object] = {"id": number, "destination": "d", "action": "select", "transaction_id": "t"}
-    row |= {"message_id": "m", "body": b"{}", "created_at_ms": milliseconds(at), "not_after_ms": 0, "state": state}
-    return row | {"attempts": 0, "due_at_ms": 0, "lease_until_ms": 0}
+    row |= {"message_id": "m", "body": Sealed(b"{}"), "created_at_ms": milliseconds(at), "not_after_ms": 0}
+    return row | {"state": state, "attempts": 0, "due_at_ms": 0, "lease_until_ms": 0}
 
 
 async def test_only_what_is_over_and_old_is_deleted(database_url: str) -> None:

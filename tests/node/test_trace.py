@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, insert, update
+from sqlalchemy import event as event_of
 
 from node import trace
 from node.audit import Actor, record
@@ -14,6 +15,7 @@ from node.database import Database
 from node.ids import IdMint
 from node.migrations.run import NODE_VERSIONS
 from node.outbox import Letter, enqueue
+from node.personal_columns import Sealed
 from node.tables import DEAD, DONE, PENDING, SENT, inbox, outbox
 from node.trace import Event, Kind
 from protocol.context import write_body
@@ -33,13 +35,21 @@ def sent(tx: Connection, at: datetime, state: str, **more: object) -> None:
     tx.execute(update(outbox).where(outbox.c.id == outbox_id).values(ended))
 
 
-def came(tx: Connection, at: datetime, action: str, sender_id: str, gateway_id: str | None = None) -> None:
-    """A message of a peer, decided a second later."""
-    row = {"id": IdMint().next(), "dedup_key": at.isoformat().encode(), "digest": b"d", "sender_id": sender_id}
-    row |= {"key_id": "k", "gateway_id": gateway_id, "action": action, "transaction_id": TRADE, "message_id": "m"}
-    row |= {"body": b"{}", "authorization": "Signature", "received_at_ms": milliseconds(at), "state": DONE}
+def came(tx: Connection, at: datetime, action: str, sender_id: str, state: str = DONE) -> None:
+    """A message of a peer, decided a second later unless it is pending."""
+    inbox_id = IdMint().next()
+    row: dict[str, object] = {
+        "id": inbox_id,
+        "dedup_key": at.isoformat().encode(),
+        "digest": b"d",
+        "sender_id": sender_id,
+    }
+    row |= {"key_id": "k", "gateway_id": None, "action": action, "transaction_id": TRADE, "message_id": "m"}
+    row |= {"body": Sealed(b"{}"), "authorization": "Signature", "received_at_ms": milliseconds(at), "state": state}
     tx.execute(insert(inbox).values(**row, attempts=0))
-    facts = {"action": action, "transaction_id": TRADE, "message_id": "m"}
+    if state == PENDING:
+        return
+    facts = {"action": action, "transaction_id": TRADE, "message_id": "m", "inbox_id": inbox_id}
     record(tx, at + SECOND, Actor(sender_id, "the sender itself"), "decided", **facts)
 
 
@@ -81,6 +91,47 @@ async def test_a_letter_that_is_still_tried_says_why_and_a_dead_one_too(database
     texts = {event.kind: event.text for event in events}
     assert texts[Kind.TRIED] == "3 attempts failed, the next is due: no answer"
     assert texts[Kind.DEAD] == "to bpp.test, dead after 5 attempts: its ttl has passed"
+
+
+async def test_a_trace_of_one_trade_reads_no_table_to_its_end(database: Database) -> None:
+    if await database.read(lambda tx: tx.dialect.name) != "sqlite":
+        pytest.skip("the plan of a query is read on SQLite")
+
+    def plans(tx: Connection) -> list[str]:
+        came(tx, NOW, "on_select", BPP_ID)
+        asked: list[tuple[str, object]] = []
+
+        @event_of.listens_for(tx, "before_cursor_execute")
+        def note(_tx: object, _cursor: object, statement: str, values: object, *_rest: object) -> None:
+            asked.append((statement, values))
+
+        assert trace.story(tx, BAP_ID, TRADE) != []
+        event_of.remove(tx, "before_cursor_execute", note)
+        explained = [tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values) for query, values in asked]
+        return [row.detail for rows in explained for row in rows]
+
+    found = await database.write(plans)
+    assert [plan.split(" USING ")[-1].split(" (")[0] for plan in found] == [
+        "INDEX outbox_transaction",
+        "INDEX audit_about",
+        "INDEX inbox_pending",
+        "INDEX sqlite_autoindex_inbox_1",
+    ]
+
+
+async def test_a_message_that_is_still_to_be_decided_is_told_too(database: Database) -> None:
+    await database.write(lambda tx: came(tx, NOW, "on_select", BPP_ID, PENDING))
+    [event] = await database.read(lambda tx: trace.story(tx, BAP_ID, TRADE))
+    assert (event.kind, event.text) == (Kind.CAME, f"from {BPP_ID}, acknowledged; now PENDING")
+
+
+async def test_a_call_of_our_own_api_is_told_by_the_trade_that_it_names(database: Database) -> None:
+    facts = {"subject": TRADE}
+    await database.write(
+        lambda tx: record(tx, NOW, Actor("asha", "::1"), "POST /contracts/{contract_id}/init", **facts)
+    )
+    [event] = await database.read(lambda tx: trace.story(tx, BAP_ID, TRADE))
+    assert event.text == "POST /contracts/{contract_id}/init, by asha"
 
 
 async def test_nothing_is_told_of_an_unknown_transaction_nor_by_a_wildcard(database: Database) -> None:

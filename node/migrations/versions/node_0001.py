@@ -1,4 +1,4 @@
-"""Inbox, outbox and destinations."""
+"""Inbox, outbox, destinations, and the names of the data keys that personal data is sealed under."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,8 +9,27 @@ branch_labels = ("node",)
 depends_on = None
 
 
+_PENDING = sa.text("state = 'PENDING'")
+
+
 def upgrade() -> None:
     """Create the tables."""
+    _create_inbox()
+    _create_outbox()
+    op.create_table(
+        "destinations",
+        sa.Column("destination", sa.String(2_000), primary_key=True),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("retry_at_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "data_keys",
+        sa.Column("key_id", sa.String(16), primary_key=True),
+        sa.Column("since_ms", sa.BigInteger, nullable=False),
+    )
+
+
+def _create_inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -29,8 +48,10 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("last_error", sa.Text),
     )
-    pending = sa.text("state = 'PENDING'")
-    op.create_index("inbox_pending", "inbox", ["id"], sqlite_where=pending, postgresql_where=pending)
+    op.create_index("inbox_pending", "inbox", ["id"], sqlite_where=_PENDING, postgresql_where=_PENDING)
+
+
+def _create_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -56,20 +77,14 @@ def upgrade() -> None:
         "outbox_lane",
         "outbox",
         ["destination", "transaction_id", "id"],
-        sqlite_where=pending,
-        postgresql_where=pending,
+        sqlite_where=_PENDING,
+        postgresql_where=_PENDING,
     )
-    op.create_index("outbox_due", "outbox", ["destination", "id"], sqlite_where=pending, postgresql_where=pending)
+    op.create_index("outbox_due", "outbox", ["destination", "id"], sqlite_where=_PENDING, postgresql_where=_PENDING)
     op.create_index("outbox_transaction", "outbox", ["transaction_id"])
-    op.create_table(
-        "destinations",
-        sa.Column("destination", sa.String(2_000), primary_key=True),
-        sa.Column("failures", sa.Integer, nullable=False),
-        sa.Column("retry_at_ms", sa.BigInteger, nullable=False),
-    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("destinations", "outbox", "inbox"):
+    for table in ("data_keys", "destinations", "outbox", "inbox"):
         op.drop_table(table)

@@ -19,7 +19,9 @@ def upgrade() -> None:
         sa.Column("change", sa.Text, nullable=False),
         sa.Column("previous", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("about", sa.String(255)),
     )
+    op.create_index("audit_about", "audit", ["about"])
     for name, table, state in (("outbox_dead", "outbox", "DEAD"), ("inbox_failed", "inbox", "FAILED")):
         where = sa.text(f"state = '{state}'")
         op.create_index(name, table, ["id"], sqlite_where=where, postgresql_where=where)
