@@ -8,17 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import orjson
 
 from protocol.actions import ACTIONS
 from protocol.errors import Diagnosis, NotValid
-from protocol.moments import duration_text, parse_duration, parse_timestamp, timestamp_text
+from protocol.moments import duration_text, has_zone, parse_duration, parse_timestamp, timestamp_text
 
 VERSION = "1.1.1"
 _ID_LENGTH_MAX = 255
+_OLD_VERSION = "core_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A known way to leave the strict form of a context (ENERGY 1.2), which `read_context` reads all the same."""
+
+    name: str
+    member: str
+    peers_write: str
+    we_read: str
+
+
+CITY = Deviation(
+    "D1-city", "location", "`city` or `country` in `context`", "the code in `context.location`, where none is"
+)
+EQUAL_IDS = Deviation("D2-equal-ids", "message_id", "`message_id` equal to `transaction_id`", "both as they stand")
+NO_ZONE = Deviation("D15-timestamp-without-zone", "timestamp", "`context.timestamp` without a zone", "`reading.zone`")
+OLD_VERSION = Deviation("S15-core-version", "version", "`context.core_version`", "`context.version`")
+DEVIATIONS = (CITY, EQUAL_IDS, NO_ZONE, OLD_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +126,8 @@ def write_body(context: Context, message: Mapping[str, Any] | None, error: Mappi
     return orjson.dumps(body)
 
 
-def read_context(body: Mapping[str, Any]) -> Context:
-    """The context of a parsed message.
+def read_context(body: Mapping[str, Any], zone: tzinfo = UTC) -> Context:
+    """The context of a parsed message; ``zone`` is that of times without one. `deviations_of` says what that took.
 
     Raises:
         NotValid: a member that the checks need is absent or not of its type; the diagnosis names it.
@@ -117,23 +137,36 @@ def read_context(body: Mapping[str, Any]) -> Context:
         raise _wrong("", "an object", wire)
     place = wire.get("location")
     location: dict[str, Any] = place if isinstance(place, dict) else {}
-    city = _code(location, "city") or _optional(wire, "city")  # ENERGY 1.2, D1
+    city = _code(location, "city") or _optional(wire, "city")
     return Context(
         domain=_needed(wire, "domain"),
         action=_needed(wire, "action"),
-        version=_needed(wire, "version"),
+        version=_needed(wire, _OLD_VERSION if _OLD_VERSION in wire and "version" not in wire else "version"),
         bap_id=_needed(wire, "bap_id"),
         bap_uri=_needed(wire, "bap_uri"),
         bpp_id=_optional(wire, "bpp_id"),
         bpp_uri=_optional(wire, "bpp_uri"),
         transaction_id=_needed(wire, "transaction_id"),
         message_id=_needed(wire, "message_id"),
-        timestamp=_timestamp(wire),
+        timestamp=_timestamp(wire, zone),
         ttl=_ttl(wire),
         city_code=city,
         country_code=_code(location, "country") or _optional(wire, "country"),
         key=_optional(wire, "key"),
     )
+
+
+def deviations_of(wire: Mapping[str, Any], context: Context) -> tuple[Deviation, ...]:
+    """What `read_context` had to put up with to make ``context`` of this member of the body."""
+    place = wire.get("location")
+    location: dict[str, Any] = place if isinstance(place, dict) else {}
+    found = {
+        CITY: any(member in wire and _code(location, member) is None for member in ("city", "country")),
+        EQUAL_IDS: context.message_id == context.transaction_id,
+        NO_ZONE: not has_zone(str(wire.get("timestamp"))),
+        OLD_VERSION: "version" not in wire,
+    }
+    return tuple(deviation for deviation, stands in found.items() if stands)
 
 
 def _wrong(member: str, expected: str, got: object) -> NotValid:
@@ -162,10 +195,10 @@ def _code(location: Mapping[str, Any], member: str) -> str | None:
     return code if isinstance(code, str) and code else None
 
 
-def _timestamp(wire: Mapping[str, Any]) -> datetime:
+def _timestamp(wire: Mapping[str, Any], zone: tzinfo) -> datetime:
     text = _needed(wire, "timestamp")
     try:
-        return parse_timestamp(text)
+        return parse_timestamp(text, zone)
     except ValueError:
         raise _wrong("timestamp", "an RFC 3339 time", text) from None
 

@@ -1,12 +1,12 @@
 """Timestamps and durations as Beckn writes them: RFC 3339 in UTC with milliseconds and ``Z``, ISO 8601 durations.
 
-Reading is tolerant about precision and offset; a time without a zone is read as UTC (ENERGY 1.2, D15).
+Reading is tolerant about precision and offset.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 
@@ -25,8 +25,8 @@ def timestamp_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def parse_timestamp(text: str) -> datetime:
-    """An RFC 3339 time in UTC.
+def parse_timestamp(text: str, zone: tzinfo = UTC) -> datetime:
+    """An RFC 3339 time in UTC; one that names no zone is of ``zone`` (ENERGY 1.2, D15).
 
     Raises:
         ValueError: not such a time.
@@ -34,12 +34,20 @@ def parse_timestamp(text: str) -> datetime:
     if len(text) > 40 or _TIMESTAMP.fullmatch(text) is None:
         raise ValueError(f"{text[:40]!r} is not an RFC 3339 time")
     moment = datetime.fromisoformat(text.replace("z", "Z"))
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=zone)
     try:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from None
+
+
+def has_zone(text: str) -> bool:
+    """Whether a time that `parse_timestamp` reads names its zone."""
+    match = _TIMESTAMP.fullmatch(text)
+    return match is not None and match[2] is not None
 
 
 def duration_text(duration: timedelta) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from protocol.actions import Role
 
@@ -11,7 +12,10 @@ SUBSCRIBED = "SUBSCRIBED"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this participant accepts. Durations in seconds of wire time, sizes in bytes."""
+    """What this participant accepts. Durations in seconds of wire time, sizes in bytes.
+
+    ``zone`` is the one of times that name none.
+    """
 
     domains: tuple[str, ...] = ("dent:0.1.0",)
     version_prefix: str = "1.1"
@@ -19,6 +23,7 @@ class Policy:
     max_depth: int = 64
     clock_skew_s: int = 5
     max_window_s: int = 3_660
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)

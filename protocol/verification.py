@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from protocol import signing
@@ -116,7 +116,7 @@ def read(action: str, headers: Mapping[str, str], body: bytes, policy: Policy) -
         body=body,
         digest=signing.digest(body),
         content=content,
-        context=read_context(content),
+        context=read_context(content, policy.zone),
         authorization=authorization,
         gateway=gateway,
     )
@@ -153,13 +153,22 @@ def judge(
     )
 
 
-def accept(verified: Verified, now: datetime, policy: Policy, *, core_holds: bool = False) -> None:
-    """Checks 12 and 13. ``now`` is wire time; ``core_holds``: a stricter schema accepted the message already.
+def accept(verified: Verified, now: datetime, policy: Policy) -> None:
+    """Checks 12 and 13. ``now`` is wire time.
 
     Raises:
         Expired: check 12. NotValid: check 13.
     """
-    context = verified.context
+    check_in_time(verified.context, now, policy)
+    check_core(verified.action, verified.content)
+
+
+def check_in_time(context: Context, now: datetime, policy: Policy) -> None:
+    """Check 12. ``now`` is wire time.
+
+    Raises:
+        Expired: the message's lifetime is over, or has not begun.
+    """
     if now > context.holds_until:
         raise Expired(
             "The message's own ttl has passed: send it again with a new timestamp and message_id.",
@@ -180,26 +189,34 @@ def accept(verified: Verified, now: datetime, policy: Policy, *, core_holds: boo
                 got=timestamp_text(context.timestamp),
             ),
         )
-    if core_holds:
-        return
-    schema = core(verified.action)
-    if not schema.is_valid(verified.content):
-        first = schema.explain(verified.content)[0]
+
+
+def check_core(action: str, content: Mapping[str, Any]) -> None:
+    """Check 13: the whole message by Beckn core 1.1.1, formats apart.
+
+    Raises:
+        NotValid: what core does not allow.
+    """
+    schema = core(action)
+    if not schema.is_valid(content):
+        first = schema.explain(content)[0]
         raise NotValid(
             first.sentence,
             Diagnosis(rule=f"V13-{first.rule}", path=first.path, expected=first.expected, got=first.got),
         )
 
 
-def restore(action: str, sender_id: str, key_id: str, gateway_id: str | None, body: bytes) -> Verified:
-    """A message that was verified before it was stored, read again from our own disk."""
+def restore(
+    action: str, sender_id: str, key_id: str, gateway_id: str | None, body: bytes, zone: tzinfo = UTC
+) -> Verified:
+    """A message that was verified before it was stored, read again from our own disk; ``zone`` as in `Policy`."""
     content = parse_object(body, max_depth=1_000)
     return Verified(
         action=action,
         sender_id=sender_id,
         key_id=key_id,
         gateway_id=gateway_id,
-        context=read_context(content),
+        context=read_context(content, zone),
         body=body,
         digest=signing.digest(body),
         content=content,
@@ -239,7 +256,10 @@ def check_media(headers: Mapping[str, str], size: int, policy: Policy) -> None:
 def _gateway_header(headers: Mapping[str, str]) -> SignatureHeader | None:
     value = headers.get(signing.GATEWAY_AUTHORIZATION.lower())
     if value is None:
-        return None
+        # The older name (INTEROP 2). A password for a proxy on the way may stand there too: that is not for us.
+        value = headers.get(signing.PROXY_AUTHORIZATION.lower(), "")
+        if "keyid=" not in value.lower():
+            return None
     try:
         return signing.parse_header(value, signing.GATEWAY_AUTHORIZATION)
     except NotAuthenticated as error:

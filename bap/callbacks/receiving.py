@@ -23,12 +23,14 @@ from sqlalchemy import Connection
 from bap.callbacks.answers import CHANGES, Told, Unusable
 from bap.store import contracts
 from bap.store.records import Contract, Failure, Request, RequestState
-from energy.offers import Message, Order, StorageUse
+from energy.offers import Message, Order
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.reader import read
+from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT
+from energy.wire.v1.tolerances.rules import Known, Reading
 from node.clocks import Now
 from node.database import Database
 from node.inbox import Decision, Received
+from node.reading import message_of
 from protocol.actions import ACTIONS
 from protocol.errors import ACTION_NOT_APPLICABLE, INVALID_REQUEST, ORDER_NOT_FOUND, TradeRefused
 from protocol.lifecycle import after
@@ -60,6 +62,7 @@ class Answers:
 
     database: Database
     now: Now
+    reading: Reading = TOLERANT
 
     async def handle(self, received: Received) -> Decision:
         """Read the message; the decision that comes back changes the contract.
@@ -72,7 +75,7 @@ class Answers:
         contract = await self.database.read(lambda tx: contracts.load(tx, contract_id))
         _from_operator(contract, verified)
         request = await self.database.read(lambda tx: contracts.load_request(tx, verified.context.message_id))
-        said = _said(verified, _known_use(contract, request))
+        said = _said(verified, self.reading, _known(contract, request))
         now = self.now()
         return lambda tx: _decide(tx, received, said, now)
 
@@ -131,18 +134,19 @@ def _answered_request(tx: Connection, verified: Verified) -> Request | None:
     raise TradeRefused(ACTION_NOT_APPLICABLE, reason)
 
 
-def _known_use(contract: Contract | None, request: Request | None) -> StorageUse | None:
-    """What this transaction speaks of, for peers that leave it out (ENERGY 1.2, S8)."""
-    if contract is None or request is None or request.energy_wh is None:
-        return None if contract is None else contract.use
-    return replace(contract.use, energy_wh=request.energy_wh)
+def _known(contract: Contract | None, request: Request | None) -> Known:
+    """What this transaction speaks of, for peers that leave it out (ENERGY 1.2, S8 and S12)."""
+    if contract is None:
+        return NOTHING_KNOWN
+    update = None if request is None else request.asked.update
+    return Known.of(contract.use if update is None else update.applied_to(contract.use), contract.mode)
 
 
-def _said(verified: Verified, known_use: StorageUse | None) -> Message | Failure:
+def _said(verified: Verified, reading: Reading, known: Known) -> Message | Failure:
     if verified.error is not None:
         return failure_of(verified)
     try:
-        return read(verified.action, verified.message, known_use=known_use)
+        return message_of(verified, reading, known)
     except WireError as error:
         raise TradeRefused(INVALID_REQUEST, error.sentence, error.path) from None
 

@@ -1,10 +1,12 @@
 """What a request names and must exist: our orders, our batteries, their free capacity.
 
-All are called in a decision, and take their locks in the order contract, then battery (`node.database.lock`).
+All but the reading of the message are called in a decision, and take their locks in the order contract, then battery
+(`node.database.lock`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -13,19 +15,26 @@ from bpp.capacity import Booking, refusals
 from bpp.catalog import ListedBattery
 from bpp.contracts import Contract, Peer
 from bpp.desk import Desk
-from bpp.store import fleet, trade
+from bpp.store import fleet, spoken, trade
+from energy.limits import limits_of
 from energy.offers import Message, Order
-from energy.wire.v1.reader import read
+from energy.wire.v1.errors import WireError
+from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT
+from energy.wire.v1.tolerances.rules import Known, Reading
 from node.clocks import Moment
 from node.inbox import Received
+from node.reading import message_of
+from protocol.context import Context
 from protocol.errors import (
     FULFILLMENT_NOT_FOUND,
+    INVALID_REQUEST,
     ITEM_NOT_FOUND,
     ORDER_NOT_FOUND,
     PROVIDER_NOT_FOUND,
     QUANTITY_UNAVAILABLE,
     TradeRefused,
 )
+from schemas.loader import storage
 
 M = TypeVar("M", bound=Message)
 
@@ -33,16 +42,52 @@ ORDER_ID_PATH = "/message/order_id"
 PROVIDER_PATH = "/message/order/provider/id"
 ITEM_PATH = "/message/order/items/0/id"
 AMOUNT_PATH = "/message/order/items/0/quantity/selected/measure/value"
+NO_USUAL_WINDOWS = "This transaction has named no windows, and this operator has no usual ones (windowless)."
 MODE_PATH = "/message/order/fulfillments/0/type"
 
 
-def content_of(received: Received, kind: type[M]) -> M:
-    """What the message says; it was readable when it was accepted.
+def content_of(received: Received, kind: type[M], reading: Reading = TOLERANT) -> M:
+    """What a message says that needs nothing of its transaction; it was readable when it was accepted.
 
     Raises:
         TypeError: the action carries something else.
     """
-    content = read(received.verified.action, received.verified.message)
+    return _of_kind(received, kind, message_of(received.verified, reading))
+
+
+async def order_content(desk: Desk, received: Received) -> Order:
+    """The order of a message, with what its transaction has said before where it leaves that out.
+
+    That is the contract's use, once there is one; before it, what the search said, and the operator's windows for those
+    who never name any (ENERGY 1.2, S8 and S12).
+
+    Raises:
+        TradeRefused: 30000, it leaves out what nobody has said.
+    """
+    verified = received.verified
+    known = NOTHING_KNOWN
+    if not storage(verified.action).is_valid(verified.content):
+        known = await desk.database.read(lambda tx: _known(tx, desk, verified.context))
+    try:
+        return _of_kind(received, Order, message_of(verified, desk.reading, known))
+    except WireError as error:
+        windowless = known.charge is None and error.path.endswith("/stops")
+        sentence = f"{error.sentence} {NO_USUAL_WINDOWS}" if windowless else error.sentence
+        raise TradeRefused(INVALID_REQUEST, sentence, error.path) from None
+
+
+def _known(tx: Connection, desk: Desk, context: Context) -> Known:
+    contract = trade.seen_of_transaction(tx, context.bap_id, context.transaction_id)
+    if contract is not None:
+        return Known.of(contract.use, contract.mode)
+    known, windowless = spoken.recall(tx, context.bap_id, context.transaction_id), desk.settings.windowless
+    if windowless is None or known.charge is not None or known.giveback is not None:
+        return known
+    charge, giveback = windowless.windows(desk.moment().trade)
+    return replace(known, charge=charge, giveback=giveback)
+
+
+def _of_kind(received: Received, kind: type[M], content: Message) -> M:
     if not isinstance(content, kind):
         raise TypeError(f"{received.verified.action} carries {type(content).__name__}, not {kind.__name__}")
     return content
@@ -109,7 +154,7 @@ def check_capacity(tx: Connection, listed: ListedBattery, wanted: Booking, momen
     Raises:
         TradeRefused: 40002, with every limit that it breaks.
     """
-    booked = fleet.reservations(tx, moment, listed.battery.battery_id)
-    reasons = refusals(listed.battery, [reservation.booking for reservation in booked], wanted)
+    book = fleet.book_of(tx, listed.battery, moment, wanted.booked)
+    reasons = refusals(limits_of(listed.battery), book, wanted)
     if reasons:
         raise TradeRefused(QUANTITY_UNAVAILABLE, f"This does not fit: {'; '.join(reasons)}.", AMOUNT_PATH)

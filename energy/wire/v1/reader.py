@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from energy.offers import Message, StorageUse
+from energy.offers import Message, Order
 from energy.wire.v1 import small_messages
 from energy.wire.v1.catalogs import read_catalog
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.orders import NEEDS, read_order
+from energy.wire.v1.prices import check_prices
 from energy.wire.v1.searches import read_search
-from energy.wire.v1.tolerances import straightened
+from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT, straightened
+from energy.wire.v1.tolerances.rules import Known, Reading
+from energy.wire.v1.updates import read_update
 
 _ROOT = "/message"
 _READERS: Mapping[str, Callable[[Node], Message]] = MappingProxyType(
@@ -29,7 +32,7 @@ _READERS: Mapping[str, Callable[[Node], Message]] = MappingProxyType(
         "status": small_messages.read_status,
         "track": small_messages.read_track,
         "on_track": small_messages.read_tracking,
-        "update": small_messages.read_update,
+        "update": read_update,
         "cancel": small_messages.read_cancel,
         "rating": small_messages.read_rating,
         "on_rating": small_messages.read_feedback_form,
@@ -40,32 +43,47 @@ _READERS: Mapping[str, Callable[[Node], Message]] = MappingProxyType(
 
 
 def read(
-    action: str, message: Mapping[str, Any], *, strict: bool = False, known_use: StorageUse | None = None
+    action: str,
+    message: Mapping[str, Any],
+    *,
+    strict: bool = False,
+    reading: Reading = TOLERANT,
+    known: Known = NOTHING_KNOWN,
 ) -> Message:
     """What the ``message`` member of an action says; `write`'s inverse.
 
-    ``known_use`` is what this transaction already speaks of: it fills in an amount or windows that a peer leaves out
-    later (ENERGY 1.2, S8 and S12). ``strict`` reads without any tolerance.
+    ``known`` is what this transaction already speaks of: it fills in what a peer leaves out later (ENERGY 1.2, S8 and
+    S12). ``strict`` reads without any tolerance, as ``reading`` may do.
 
     Raises:
         ValueError: no such action.
         WireError: the message can not be read.
     """
     if strict:
-        return _reader(action)(Node(dict(message), _ROOT))
-    return read_tolerantly(action, message, known_use=known_use)[0]
+        return read_straight(action, message)
+    return read_tolerantly(action, message, reading=reading, known=known)[0]
 
 
 def read_tolerantly(
-    action: str, message: Mapping[str, Any], *, known_use: StorageUse | None = None
+    action: str, message: Mapping[str, Any], *, reading: Reading = TOLERANT, known: Known = NOTHING_KNOWN
 ) -> tuple[Message, tuple[str, ...]]:
     """The same, and the names of the tolerances that it took ("D7-stop-quantity"); none for a strict message.
 
-    Paths of a `WireError` then point into the straightened message.
+    With `tolerances.ANY_TRANSACTION` as ``known`` it is decided whether a message is readable once its transaction is
+    looked up; what comes out then is not what the message says. Paths of a `WireError` point into the straightened
+    message.
     """
-    reader = _reader(action)
-    straight, used = straightened(action, message, known_use)
-    return reader(Node(straight, _ROOT)), used
+    straight, used = straightened(action, message, reading, known)
+    return read_straight(action, straight), used
+
+
+def read_straight(action: str, message: Mapping[str, Any]) -> Message:
+    """What a message in the strict form says, straightened or from the first. Raises as `read`."""
+    node = Node(dict(message), _ROOT)
+    content = _reader(action)(node)
+    if isinstance(content, Order):
+        check_prices(node)
+    return content
 
 
 def _reader(action: str) -> Callable[[Node], Message]:

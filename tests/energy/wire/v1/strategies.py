@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from energy import offers
+from energy.areas import AreaError, check_ring
 from energy.intervals import SLOT_S, Interval
 from energy.quantities import Money, total
 from energy.tariffs import TAX_TITLES, Line, LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
@@ -55,6 +58,17 @@ def uses(draw: Any) -> offers.StorageUse:
 
 
 @st.composite
+def rings(draw: Any) -> tuple[offers.Place, ...]:
+    """Corners that enclose something."""
+    corners = tuple(draw(st.lists(places, min_size=3, max_size=8, unique=True)))
+    try:
+        check_ring(corners)
+    except AreaError:
+        assume(False)
+    return corners
+
+
+@st.composite
 def searches(draw: Any) -> offers.SearchIntent:
     use = draw(uses())
     near = draw(st.none() | places)
@@ -66,6 +80,12 @@ def searches(draw: Any) -> offers.SearchIntent:
         "provider_id": ids,
         "item_id": ids,
         "meter_address": meters,
+        "city_code": ids,
+        "provider_name": names,
+        "item_name": names,
+        "text": names,
+        "min_rating": shares,
+        "sort": st.sampled_from(offers.SortBy),
     }
     return offers.SearchIntent(
         energy_wh=use.energy_wh,
@@ -73,6 +93,7 @@ def searches(draw: Any) -> offers.SearchIntent:
         giveback=draw(st.sampled_from([None, use.giveback])),
         near=near,
         radius_m=None if near is None else draw(st.none() | st.integers(0, 10**7)),
+        polygon=draw(st.just(()) | rings()),
         **{name: draw(st.none() | strategy) for name, strategy in optional.items()},
     )
 
@@ -133,14 +154,21 @@ def offers_of(provider: offers.Provider) -> st.SearchStrategy[offers.Offer]:
         window=st.none() | windows(),
         profile=profiles(),
         rating=st.none() | st.integers(100, 500).map(lambda parts: Decimal(parts).scaleb(-2)),
+        city_code=st.none() | ids,
     )
+
+
+@st.composite
+def pages(draw: Any) -> offers.CatalogPage:
+    number = draw(st.integers(1, offers.PAGES_MAX))
+    return offers.CatalogPage(number, draw(st.integers(number, offers.PAGES_MAX)), draw(st.integers(0, 10**6)))
 
 
 @st.composite
 def catalogs(draw: Any) -> offers.Catalog:
     provider = draw(providers)
     listed = draw(st.lists(offers_of(provider), max_size=3))
-    return offers.Catalog(provider, tuple(listed), draw(st.none() | moments))
+    return offers.Catalog(provider, tuple(listed), draw(st.none() | moments), draw(st.none() | pages()))
 
 
 def moneys(currency: str) -> st.SearchStrategy[Money]:
@@ -171,6 +199,15 @@ def quotes(draw: Any, currency: str) -> offers.Quote:
     return offers.Quote(draw(uuids), listed, amount, draw(st.integers(0, 10**6)))
 
 
+def negotiations(currency: str) -> st.SearchStrategy[offers.Negotiation]:
+    return st.builds(
+        offers.Negotiation,
+        st.builds(Money, st.integers(0, 10**12), st.just(currency)),
+        st.none() | moneys(currency),
+        st.none() | st.integers(0, 99),
+    )
+
+
 def payments(currency: str) -> st.SearchStrategy[offers.Payment]:
     return st.builds(
         offers.Payment,
@@ -179,6 +216,7 @@ def payments(currency: str) -> st.SearchStrategy[offers.Payment]:
         st.booleans(),
         st.none() | ids,
         st.none() | urls,
+        st.none() | names,
         st.none() | names,
     )
 
@@ -238,12 +276,32 @@ def orders(draw: Any, action: str) -> offers.Order:
         "producer_meter_address": meters,
         "battery_meter_address": meters,
         "transferred_wh": free_wh,
+        "negotiation": negotiations(currency),
     }
     given = {name for name in optional if name in NEEDS[action] or draw(st.booleans())}
     if given & {"state_updated_at", "invoice"}:
         given.add("state")
+    if action == "on_cancel":
+        given.add("cancellation")
     values = {name: draw(optional[name]) for name in optional if name in given}
-    return offers.Order(draw(providers), draw(ids), draw(uses()), draw(modes), **values)
+    use = replace(draw(uses()), return_wh=draw(st.none() | free_wh))
+    return offers.Order(draw(providers), draw(ids), use, draw(modes), **values)
+
+
+@st.composite
+def updates(draw: Any) -> offers.UpdateRequest:
+    """What is to change, and no more than the target names."""
+    use, currency = draw(uses()), draw(st.sampled_from(CURRENCIES))
+    windows = {"charge": st.just(use.charge), "giveback": st.just(use.giveback), "return_wh": free_wh}
+    parts: dict[str, dict[str, Any]] = {
+        "items": {"energy_wh": energies_wh, "item_id": st.none() | ids},
+        "fulfillments": {name: windows[name] for name in draw(st.sets(st.sampled_from(sorted(windows)), min_size=1))},
+        "billing": {"billing": billings},
+        "payments": {"payment": payments(currency)},
+    }
+    targets = draw(st.lists(st.sampled_from(sorted(parts)), min_size=1, max_size=4, unique=True))
+    values = {name: draw(strategy) for target in targets for name, strategy in parts[target].items()}
+    return offers.UpdateRequest(draw(ids), ",".join(targets), **values)
 
 
 OTHERS: dict[str, st.SearchStrategy[Any]] = {
@@ -252,9 +310,8 @@ OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "status": st.builds(offers.StatusRequest, ids),
     "track": st.builds(offers.TrackRequest, ids, st.none() | urls),
     "on_track": st.builds(offers.Tracking, ids, urls, st.booleans()),
-    "update": st.builds(offers.UpdateRequest, ids, st.just("items"), energies_wh, st.none() | ids)
-    | st.builds(offers.UpdateRequest, ids, st.just("billing"), st.none(), st.none() | ids),
-    "cancel": st.builds(offers.CancelRequest, ids, ids, st.text(max_size=12)),
+    "update": updates(),
+    "cancel": st.builds(offers.CancelRequest, ids, ids, st.text(max_size=12), st.booleans()),
     "rating": st.builds(offers.RatingRequest, st.sampled_from(RATING_CATEGORIES), ids, shares),
     "on_rating": st.builds(offers.FeedbackForm, st.none() | urls),
     "support": st.builds(offers.SupportRequest, ids),

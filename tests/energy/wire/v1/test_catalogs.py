@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from energy.intervals import Interval, slots
-from energy.offers import Catalog, FreeSlot, Provider
+from energy.offers import PAGES_MAX, Catalog, CatalogPage, FreeSlot, Provider
 from energy.wire.v1 import catalogs
 from energy.wire.v1.catalogs import read_catalog, write_catalog
 from energy.wire.v1.cursor import Node
@@ -85,12 +85,19 @@ def test_an_item_that_refers_to_nothing_is_refused_at_the_reference(member: str)
     assert raised.value.path == f"/message/catalog/providers/0/items/0/{member}/0"
 
 
-def test_an_item_without_its_battery_is_refused() -> None:
+def test_what_an_item_does_not_tell_is_not_known() -> None:
     message, seller = provider()
-    del seller["items"][0]["tags"][1]
-    with pytest.raises(WireError) as raised:
-        read(message)
-    assert raised.value.expected == "battery-specification"
+    item = seller["items"][0]
+    del item["tags"], item["cancellation_terms"], seller["locations"][0]["address"]
+    offer = read(message).offers[0]
+    assert (offer.tariff, offer.specification, offer.cancellation, offer.meter_address) == (None, None, None, None)
+    assert (offer.unit_price, offer.free_energy_wh) == (None, 380_000)
+
+
+@pytest.mark.parametrize("member", ["tariff", "specification", "cancellation", "meter_address"])
+def test_an_offer_that_does_not_tell_all_is_not_written(member: str) -> None:
+    with pytest.raises(ValueError, match="strict form"):
+        write_catalog(replace(CATALOG, offers=(replace(OFFER, **{member: None}),)))
 
 
 def test_an_item_without_a_least_amount_has_none() -> None:
@@ -106,3 +113,38 @@ def test_a_catalog_does_not_unfold_without_bound() -> None:
     items += items * (catalogs.CATALOG_SLOTS_MAX // len(month))
     with pytest.raises(WireError, match="too long"):
         read(message)
+
+
+def test_a_page_says_which_of_how_many_it_is_in_its_providers_tags() -> None:
+    page = replace(CATALOG, page=CatalogPage(2, 3, 57))
+    seller = write_catalog(page)["catalog"]["providers"][0]
+    (group,) = seller["tags"]
+    assert group["descriptor"] == {"code": "catalog-page"}
+    assert [(tag["descriptor"]["code"], tag["value"]) for tag in group["list"]] == [
+        ("page", "2"),
+        ("pages", "3"),
+        ("total", "57"),
+    ]
+    assert read(write_catalog(page)) == page
+
+
+@pytest.mark.parametrize(("page", "pages"), [("0", "3"), ("4", "3"), ("1", str(PAGES_MAX + 1)), ("one", "3")])
+def test_a_page_that_can_not_be_is_refused(page: str, pages: str) -> None:
+    message = write_catalog(replace(CATALOG, page=CatalogPage(2, 3, 57)))
+    tags = message["catalog"]["providers"][0]["tags"][0]["list"]
+    tags[0]["value"], tags[1]["value"] = page, pages
+    with pytest.raises(WireError):
+        read(message)
+
+
+@pytest.mark.parametrize("page", [CatalogPage(0, 1, 1), CatalogPage(2, 1, 1), CatalogPage(1, 1, -1)])
+def test_a_page_that_can_not_be_is_not_written(page: CatalogPage) -> None:
+    with pytest.raises(ValueError, match="no page"):
+        write_catalog(replace(CATALOG, page=page))
+
+
+def test_a_location_says_its_city_where_the_battery_does() -> None:
+    catalog = replace(CATALOG, offers=(OFFER, replace(OFFER, item_id="battery-2", city_code="std:044")))
+    seller = write_catalog(catalog)["catalog"]["providers"][0]
+    assert [location.get("city") for location in seller["locations"]] == [None, {"code": "std:044"}]
+    assert read(write_catalog(catalog)) == catalog

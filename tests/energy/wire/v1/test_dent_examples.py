@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,26 @@ import pytest
 
 from energy.offers import (
     CancelRequest,
+    Catalog,
     ContractState,
+    Message,
     Order,
     SearchIntent,
     StatusRequest,
     SupportRequest,
+    UnitPrice,
     UpdateRequest,
 )
 from energy.quantities import Money
 from energy.tariffs import LineTitle
-from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read, read_tolerantly
+from energy.wire.v1.tolerances import ANY_TRANSACTION
+from energy.wire.v1.tolerances.actions import fitting_actions, meant_action
+from energy.wire.v1.tolerances.rules import Known
 from tests.energy.examples import USE
 
 FOLDER = Path(__file__).parents[5] / "shared" / "spec" / "dent-examples"
+FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.json"))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="../shared/spec/dent-examples is not there")
 
 
@@ -34,7 +41,7 @@ def told(path: str) -> tuple[str, dict[str, Any]]:
 
 
 def order_in(path: str) -> Order:
-    content = read(*told(path), known_use=USE)
+    content = read(*told(path), known=Known.of(USE))
     assert isinstance(content, Order)
     return content
 
@@ -98,15 +105,41 @@ def test_the_other_answers_are_read_with_the_windows_of_the_transaction(path: st
     assert order_in(path).use.charge == USE.charge
 
 
-@pytest.mark.parametrize(
-    ("path", "lacks"),
-    [
-        ("search/on_search-request-automatic-dispatch.json", "/message/catalog/providers/0/locations/0/address"),
-        ("select/select-request.json", "/message/order/fulfillments/0/type"),
-        ("select/on_select-request-manual-dispatch.json", "/message/order/quote/breakup"),
-    ],
-)
-def test_what_can_not_be_known_is_asked_for_at_its_place(path: str, lacks: str) -> None:
-    with pytest.raises(WireError) as raised:
-        read(*told(path), known_use=USE)
-    assert raised.value.path == lacks
+@pytest.mark.parametrize("path", FILES)
+def test_every_message_is_readable_once_its_transaction_is_known(path: str) -> None:
+    content, _ = read_tolerantly(*told(path), known=ANY_TRANSACTION)
+    assert isinstance(content, Message)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_message_is_known_for_what_it_is_or_fits_what_it_says(path: str) -> None:
+    action, message = told(path)
+    assert action in fitting_actions(message)
+
+
+@pytest.mark.parametrize("path", ["status/on_status-request-automatic-dispatch.json", "cancel/cancel-request.json"])
+def test_a_wrong_action_in_the_context_is_known_by_the_messages_shape(path: str) -> None:
+    action, message = told(path)
+    said = json.loads((FOLDER / path).read_bytes())["context"]["action"]
+    assert said != action
+    assert meant_action(said, message) == action
+
+
+def test_an_offer_is_what_is_told_of_it_and_nothing_else() -> None:
+    content = read(*told("search/on_search-request-automatic-dispatch.json"))
+    assert isinstance(content, Catalog)
+    offer = content.offers[0]
+    assert (offer.free_energy_wh, offer.unit_price) == (400_000, UnitPrice(Decimal(8), "INR"))
+    assert (offer.tariff, offer.specification, offer.cancellation, offer.meter_address) == (None, None, None, None)
+
+
+def test_a_selection_needs_amount_windows_and_dispatch_of_its_transaction() -> None:
+    _, used = read_tolerantly(*told("select/select-request.json"), known=ANY_TRANSACTION)
+    assert used == ("S8-known-amount", "S12-known-windows", "S19-known-mode")
+
+
+def test_a_quote_without_a_breakup_is_its_total_alone() -> None:
+    order = order_in("select/on_select-request-manual-dispatch.json")
+    assert order.quote is not None
+    assert [line.title for line in order.quote.lines] == [LineTitle.UNITEMISED]
+    assert order.use.energy_wh == 315_000

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from energy.offers import Place, SearchIntent
+from energy.offers import Place, SearchIntent, SortBy
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.searches import read_search, write_search
@@ -75,3 +75,38 @@ def test_a_radius_in_miles_is_refused() -> None:
     message["intent"]["fulfillment"]["stops"][0]["location"]["circle"]["radius"]["unit"] = "mi"
     with pytest.raises(WireError, match="km"):
         read_search(Node(message, "/message"))
+
+
+def test_names_words_rating_and_order_stand_where_core_and_the_profile_have_them() -> None:
+    asked = SearchIntent(
+        1_000,
+        provider_id="hebbal-storage",
+        provider_name="Hebbal",
+        item_name="solar",
+        text="LFP night",
+        min_rating=Decimal("4.5"),
+        sort=SortBy.DISTANCE,
+    )
+    intent = write_search(asked)["intent"]
+    assert intent["descriptor"] == {"name": "LFP night"}
+    assert intent["provider"] == {"id": "hebbal-storage", "descriptor": {"name": "Hebbal"}}
+    assert intent["item"]["descriptor"] == {"code": "energy-storage", "name": "solar"}
+    assert intent["item"]["rating"] == "gte 4.5"
+    (group,) = intent["tags"]
+    assert group["list"] == [{"descriptor": {"code": "sort-by"}, "value": "distance"}]
+    assert read_search(Node({"intent": intent}, "/message")) == asked
+
+
+@pytest.mark.parametrize(("rating", "least"), [("gte 4", "4"), ("4.5", "4.5")])
+def test_a_rating_that_is_asked_for_is_the_least(rating: str, least: str) -> None:
+    message = write_search(SearchIntent(1_000))
+    message["intent"]["item"]["rating"] = rating
+    assert read_search(Node(message, "/message")).min_rating == Decimal(least)
+
+
+def test_a_comparison_of_ratings_that_is_not_at_least_is_refused() -> None:
+    message = write_search(SearchIntent(1_000))
+    message["intent"]["item"]["rating"] = "lte 3"
+    with pytest.raises(WireError) as raised:
+        read_search(Node(message, "/message"))
+    assert raised.value.path == "/message/intent/item/rating"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from energy.offers import CancelRequest, FeedbackForm, RatingRequest, SupportContact, UpdateRequest
+from energy.offers import CancelRequest, FeedbackForm, RatingRequest, SupportContact
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read
 from energy.wire.v1.writer import write
@@ -80,17 +80,23 @@ def test_a_way_to_support_that_there_is_not_is_left_out() -> None:
     assert read("on_support", write("on_support", contact)) == contact
 
 
+@pytest.mark.parametrize("code", ["SOFT_CANCEL", "soft-cancel", "soft"])
+def test_a_cancel_that_only_asks_what_it_would_cost_says_so_by_its_descriptors_code(code: str) -> None:
+    asked = CancelRequest("HS-0001", "5", "The grid is down", soft=True)
+    message = write("cancel", asked)
+    assert message["descriptor"] == {"code": "SOFT_CANCEL", "short_desc": "The grid is down"}
+    message["descriptor"]["code"] = code
+    assert read("cancel", message) == asked
+
+
+def test_a_cancel_whose_code_is_its_reason_is_meant() -> None:
+    message = write("cancel", CancelRequest("HS-0001", "5", "")) | {"descriptor": {"code": "grid-down"}}
+    assert read("cancel", message) == CancelRequest("HS-0001", "5", "grid-down")
+
+
 def test_a_cancellation_needs_no_words() -> None:
     message = {"order_id": "HS-0001", "cancellation_reason_id": "5"}
     assert read("cancel", message) == CancelRequest("HS-0001", "5", "")
-
-
-@pytest.mark.parametrize(
-    "request_", [UpdateRequest("HS-0001", "provider", None), UpdateRequest("HS-0001", "items", None)]
-)
-def test_an_update_of_nothing_known_is_not_written(request_: UpdateRequest) -> None:
-    with pytest.raises(ValueError, match="can not be asked for"):
-        write("update", request_)
 
 
 def test_a_rating_of_something_that_core_does_not_know_is_neither_written_nor_read() -> None:

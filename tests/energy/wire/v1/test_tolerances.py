@@ -5,141 +5,28 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from energy.offers import ContractState, Message, Order, UpdateRequest
-from energy.tariffs import LineTitle, Rate, RateUnit, Tariff, TaxClass
+from energy.offers import Catalog, ContractState, DispatchMode, Message, Order, SearchIntent, UnitPrice, UpdateRequest
+from energy.tariffs import LineTitle
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read, read_tolerantly
-from energy.wire.v1.tolerances import RULES
+from energy.wire.v1.tolerances import RULES, straightened
+from energy.wire.v1.tolerances.rules import Known, Reading
 from tests.energy.examples import USE
+from tests.energy.wire.v1.deviations import (
+    DEVIATIONS,
+    Json,
+    form_response,
+    provider_images,
+    seller,
+    stop_quantity,
+)
 from tests.energy.wire.v1.examples import CONFIRMED, CONTENTS, written
-
-Json = dict[str, Any]
-
-
-def seller(message: Json) -> Json:
-    provider: Json = message["catalog"]["providers"][0]
-    return provider
-
-
-def bare(owner: Json, kind: str) -> None:
-    """The selected quantity, under another name and without its measure."""
-    owner["quantity"] = {kind: owner["quantity"]["selected"]["measure"]}
-
-
-def provider_location(message: Json) -> None:
-    seller(message)["location"] = seller(message).pop("locations")
-
-
-def provider_images(message: Json) -> None:
-    seller(message)["images"] = [{"url": "https://bpp.example/logo.png"}]
-
-
-def item_references(message: Json) -> None:
-    for item in seller(message)["items"]:
-        item["locations"], item["fulfillments"] = item.pop("location_ids"), item.pop("fulfillment_ids")
-
-
-def stop_quantity(message: Json) -> None:
-    order = message["order"]
-    selected = order["items"][0].pop("quantity")["selected"]["measure"]
-    order["fulfillments"][0]["stops"][0]["quantity"] = {"required": selected}
-
-
-def echoed_stop_quantity(message: Json) -> None:
-    seller(message)["fulfillments"][0]["stops"] = [{"quantity": {"required": {"value": "315.0", "unit": "kWH"}}}]
-
-
-def required_quantity(message: Json) -> None:
-    bare(message["intent"]["item"], "required")
-
-
-def available_quantity(message: Json) -> None:
-    bare(message["intent"]["item"], "available")
-
-
-def measured_availability(message: Json) -> None:
-    quantity = message["intent"]["item"]["quantity"]
-    quantity["available"] = quantity.pop("selected")
-
-
-def update_path(message: Json) -> None:
-    del message["update_target"]
-    message["updated_target"] = "order.items[0].quantity.available.value"
-
-
-def singular_target(message: Json) -> None:
-    message["update_target"] = "item"
-
-
-def cancel_order(message: Json) -> None:
-    message["order"] = {
-        "id": message.pop("order_id"),
-        "cancellation_reason_id": message.pop("cancellation_reason_id"),
-        "descriptor": message.pop("descriptor"),
-    }
-
-
-def support_order(message: Json) -> None:
-    message["support"]["order_id"] = message["support"].pop("ref_id")
-
-
-def form_response(message: Json) -> None:
-    form = message["order"]["xinput"]["form"]
-    message["order"]["xinput"]["form_response"] = {"status": True, "submission_id": form.pop("submission_id")}
-
-
-def unit_spelling(message: Json) -> None:
-    message["intent"]["item"]["quantity"]["selected"]["measure"]["unit"] = "kWH"
-
-
-def other_unit(message: Json) -> None:
-    message["intent"]["item"]["quantity"]["selected"]["measure"] = {"value": "0.3", "unit": "MWh"}
-
-
-def line_units(message: Json) -> None:
-    message["order"]["quote"]["breakup"][1]["item"]["quantity"]["selected"]["measure"]["unit"] = "kwh"
-
-
-def untitled_line(message: Json) -> None:
-    del message["order"]["quote"]["breakup"][1]["title"]
-
-
-def small_tax_title(message: Json) -> None:
-    message["order"]["quote"]["breakup"][2]["title"] = "cgst"
-
-
-def rate_as_line_currency(message: Json) -> None:
-    message["order"]["quote"]["breakup"][1]["item"]["price"]["currency"] = "INR/kWh"
-
-
-DEVIATIONS: list[tuple[str, str, Callable[[Json], None]]] = [
-    ("on_search", "D4-provider-locations", provider_location),
-    ("on_search", "D5-provider-images", provider_images),
-    ("on_search", "D6-item-references", item_references),
-    ("select", "D7-stop-quantity", stop_quantity),
-    ("on_select", "D7-stop-quantity", stop_quantity),
-    ("on_search", "D7-stop-quantity", echoed_stop_quantity),
-    ("search", "D8-wanted-quantity", required_quantity),
-    ("search", "D8-wanted-quantity", available_quantity),
-    ("search", "D8-wanted-quantity", measured_availability),
-    ("update", "D9-update-target", update_path),
-    ("update", "D9-update-target", singular_target),
-    ("cancel", "D10-cancel-order", cancel_order),
-    ("support", "D11-support-reference", support_order),
-    ("on_support", "D11-support-reference", support_order),
-    ("confirm", "D13-form-response", form_response),
-    ("search", "S2-unit-spelling", unit_spelling),
-    ("search", "S2-unit-spelling", other_unit),
-    ("on_select", "S2-unit-spelling", line_units),
-    ("on_select", "S1-rate-as-currency", rate_as_line_currency),
-    ("on_select", "S11-line-titles", untitled_line),
-    ("on_select", "S11-line-titles", small_tax_title),
-]
 
 
 @pytest.mark.parametrize(("action", "rule", "deviate"), DEVIATIONS, ids=lambda value: getattr(value, "__name__", value))
@@ -149,6 +36,27 @@ def test_a_known_deviation_is_read_as_meant_by_its_rule_alone(
     message = written(action)
     deviate(message)
     assert read_tolerantly(action, message) == (CONTENTS[action], (rule,))
+
+
+@pytest.mark.parametrize(("action", "rule", "deviate"), DEVIATIONS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_tolerance_that_is_switched_off_is_not_taken(action: str, rule: str, deviate: Callable[[Json], None]) -> None:
+    message = written(action)
+    deviate(message)
+    kept = copy.deepcopy(message)
+    assert straightened(action, message, Reading(without=frozenset({rule}))) == (kept, ())
+    assert straightened(action, message, Reading(strict=True)) == (kept, ())
+
+
+def test_every_tolerance_has_a_test_of_its_own() -> None:
+    elsewhere = {"D14-buyers-form", "S6-no-breakup", "S9-progress-prose", "S18-quote-terms"}
+    of_the_transaction = {"S8-known-amount", "S12-known-windows", "S19-known-mode"}
+    assert {rule for _, rule, _ in DEVIATIONS} | elsewhere | of_the_transaction == {rule.name for rule in RULES}
+
+
+def test_a_tolerance_names_its_deviation_where_it_is_written() -> None:
+    assert [
+        rule.name for rule in RULES if not (rule.mend.__doc__ or "").startswith(f"{rule.name.split('-')[0]}.")
+    ] == []
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:
@@ -216,16 +124,16 @@ def test_a_submission_that_was_not_accepted_is_no_consent(status: object) -> Non
     ("currency", "value", "price"),
     [("INR / kWh", "8", "8"), ("inr/kWH", "8.5", "8.5"), ("INR/MWh", "8000", "8"), ("INR / Wh", "0.008", "8")],
 )
-def test_a_rate_as_currency_is_a_tariff_with_one_rate_per_kwh_stored(currency: str, value: str, price: str) -> None:
+def test_a_rate_as_currency_is_the_price_of_a_kwh_and_no_tariff(currency: str, value: str, price: str) -> None:
     message = written("on_search")
     item = seller(message)["items"][0]
     item["price"] = {"currency": currency, "value": value}
     del item["tags"][0]
     content, used = read_tolerantly("on_search", message)
+    assert isinstance(content, Catalog)
     assert used == ("S1-rate-as-currency",)
-    assert content.offers[0].tariff == Tariff(  # type: ignore[union-attr]
-        "", "INR", (Rate(RateUnit.KWH_STORED, Decimal(price)),), TaxClass("", ())
-    )
+    assert content.offers[0].unit_price == UnitPrice(Decimal(price), "INR")
+    assert content.offers[0].tariff is None
 
 
 @pytest.mark.parametrize("currency", ["INR per kWh", "rupees / kWh", "INR / kW", 8])
@@ -307,7 +215,7 @@ def test_a_quote_without_id_and_lifetime_has_none() -> None:
     content, used = read_tolerantly("on_select", message)
     assert isinstance(content, Order)
     assert content.quote is not None
-    assert (content.quote.quote_id, content.quote.ttl_s, used) == ("", 0, ("quote-without-id-or-ttl",))
+    assert (content.quote.quote_id, content.quote.ttl_s, used) == ("", 0, ("S18-quote-terms",))
 
 
 def test_an_amount_and_windows_that_are_left_out_are_those_of_the_transaction() -> None:
@@ -320,16 +228,113 @@ def test_an_amount_and_windows_that_are_left_out_are_those_of_the_transaction() 
     with pytest.raises(WireError):
         read("select", copy.deepcopy(message))
     used = ("S8-known-amount", "S12-known-windows")
-    assert read_tolerantly("select", message, known_use=USE) == (CONTENTS["select"], used)
+    assert read_tolerantly("select", message, known=Known.of(USE)) == (CONTENTS["select"], used)
 
 
 def test_an_amount_and_windows_that_are_given_are_not_replaced() -> None:
     other = replace(USE, energy_wh=1)
-    assert read_tolerantly("select", written("select"), known_use=other) == (CONTENTS["select"], ())
+    assert read_tolerantly("select", written("select"), known=Known.of(other)) == (CONTENTS["select"], ())
 
 
 def test_one_window_alone_is_not_completed() -> None:
     message = written("select")
     del message["order"]["fulfillments"][0]["stops"][1]["time"]
     with pytest.raises(WireError, match="end stop"):
-        read("select", message, known_use=USE)
+        read("select", message, known=Known.of(USE))
+
+
+def test_a_fulfillment_that_only_refers_to_a_catalog_is_dispatched_as_the_transaction_says() -> None:
+    message = written("select")
+    fulfillment = message["order"]["fulfillments"][0]
+    del fulfillment["type"]
+    fulfillment["id"] = "1"
+    with pytest.raises(WireError, match="type"):
+        read("select", message)
+    known = Known.of(USE, DispatchMode.AUTOMATIC)
+    assert read_tolerantly("select", message, known=known) == (CONTENTS["select"], ("S19-known-mode",))
+
+
+def test_a_total_without_its_parts_is_one_line_that_says_so() -> None:
+    message = written("on_select")
+    message["order"]["quote"] |= {"price": {"currency": "INR", "value": "-2400"}}
+    del message["order"]["quote"]["breakup"]
+    content, used = read_tolerantly("on_select", message)
+    assert isinstance(content, Order)
+    assert content.quote is not None
+    assert [(line.title, line.amount) for line in content.quote.lines] == [(LineTitle.UNITEMISED, content.quote.total)]
+    assert used == ("S6-no-breakup",)
+
+
+@pytest.mark.parametrize("action", ["init", "confirm"])
+def test_a_form_of_the_buyers_own_is_no_consent(action: str) -> None:
+    message = written(action)
+    message["order"]["xinput"] = {"head": {}, "form": {"id": "a", "url": "https://bap.example/form"}, "required": True}
+    content, used = read_tolerantly(action, message)
+    assert isinstance(content, Order)
+    assert content.form is not None
+    assert (content.form.url, content.form.submission_id) == (None, None)
+    assert used == ("D14-buyers-form", "D12-form-members")
+
+
+def test_two_providers_are_none() -> None:
+    message = written("select")
+    message["order"]["providers"] = [message["order"].pop("provider"), {"id": "another"}]
+    with pytest.raises(WireError) as raised:
+        read("select", message)
+    assert raised.value.path == "/message/order/provider"
+
+
+def test_a_time_without_a_zone_is_of_the_networks_zone() -> None:
+    message = written("search")
+    for stop in message["intent"]["fulfillment"]["stops"]:
+        limits = stop["time"]["range"]
+        limits |= {name: text.removesuffix("Z") for name, text in limits.items()}
+    content = read("search", message, reading=Reading(zone=ZoneInfo("Asia/Kolkata")))
+    assert isinstance(content, SearchIntent)
+    assert content.charge is not None
+    assert USE.charge.start - content.charge.start == timedelta(hours=5, minutes=30)
+
+
+@pytest.mark.parametrize("local", ["2026-10-25T02:30:00", "2026-03-29T02:30:00"])
+def test_a_time_that_the_clocks_skip_or_show_twice_is_refused(local: str) -> None:
+    message = written("search")
+    message["intent"]["fulfillment"]["stops"][0]["time"]["range"]["start"] = local
+    with pytest.raises(WireError) as raised:
+        read("search", message, reading=Reading(zone=ZoneInfo("Europe/Berlin")))
+    assert raised.value.path == "/message/intent/fulfillment/stops/0/time/range/start"
+
+
+def test_an_item_and_a_quote_in_two_currencies_are_refused_with_both_paths() -> None:
+    message = written("on_select")
+    message["order"]["items"][0]["price"] = {"currency": "USD/kWh", "value": "8"}
+    with pytest.raises(WireError) as raised:
+        read("on_select", message)
+    assert raised.value.path == "/message/order/items/0/price/currency"
+    assert "/message/order/quote/price/currency" in raised.value.sentence
+
+
+def test_taxes_that_the_total_leaves_out_are_refused_with_both_paths() -> None:
+    price = {"currency": "INR", "value": "40"}
+    tax = {"currency": "INR", "value": "4"}
+    message = written("on_select")
+    message["order"]["quote"] |= {
+        "price": price,
+        "breakup": [
+            {"title": "STORAGE_THROUGHPUT_CHARGE", "price": price},
+            {"title": "cgst", "price": tax},
+            {"title": "sgst", "price": tax},
+        ],
+    }
+    with pytest.raises(WireError) as raised:
+        read("on_select", message)
+    assert raised.value.path == "/message/order/quote/price/value"
+    assert "/message/order/quote/breakup" in raised.value.sentence
+
+
+@pytest.mark.parametrize("unit", ["kWH", "MWh"])
+def test_a_negative_amount_is_refused(unit: str) -> None:
+    message = written("select")
+    message["order"]["items"][0]["quantity"]["selected"]["measure"] = {"value": "-300", "unit": unit}
+    with pytest.raises(WireError) as raised:
+        read("select", message)
+    assert raised.value.path == "/message/order/items/0/quantity/selected/measure/value"
