@@ -18,7 +18,13 @@ from node import keyfile
 from node.clocks import Clocks
 from node.settings import TradeTimeSettings
 from protocol.errors import SettingsWrong
+from simulator.fleet import fleet
+from simulator.links import Transport, of_transport, transports
+from simulator.modbus_device import CLOCK
 
+SIMULATED = "simulated-fleet"
+_MODBUS_EVERY_TRADE_S = 60.0
+_MODBUS_EVERY_LEAST_S, _MODBUS_EVERY_MOST_S = 0.2, 5.0
 ROLES = ("registry", "gateway", "bpp", "bap")
 
 # Everybody is on this machine, so nobody could be called without it. A person who says otherwise is obeyed.
@@ -52,7 +58,10 @@ _FIRST: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class LocalNetwork:
-    """What the commands' options say about a network on this machine. ``speed``: trade seconds per wall second."""
+    """What the commands' options say about a network on this machine. ``speed``: trade seconds per wall second.
+
+    With ``mqtt_port`` and ``modbus_port`` some of the simulated batteries speak these protocols there; 0: all HTTPS.
+    """
 
     data_dir: Path
     registry_port: int = 4000
@@ -63,6 +72,18 @@ class LocalNetwork:
     seed: int = 7
     speed: int = 60
     host: str = "127.0.0.1"
+    mqtt_port: int = 0
+    modbus_port: int = 0
+
+    @property
+    def transports(self) -> dict[str, Transport]:
+        """Which protocol each simulated battery speaks."""
+        return transports([document["battery_id"] for document in fleet(self.seed, self.batteries)])
+
+    @property
+    def modbus_units(self) -> dict[int, str]:
+        """The batteries that speak Modbus, by their unit ids."""
+        return dict(enumerate(of_transport(self.transports, Transport.MODBUS), start=1))
 
     def port(self, role: str) -> int:
         """The role's port."""
@@ -93,8 +114,8 @@ def write_settings(network: LocalNetwork, now: datetime) -> None:
     try:
         network.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         trade_time = _trade_time(network, now)
-        passphrase = keyfile.passphrase_of(_passphrase_file(network))
-        registry = keyfile.load_or_make(network.data_dir / "registry", _subscriber_id("registry"), passphrase)
+        passphrase_file = _passphrase_file(network)
+        registry = keyfile.load_or_make(network.data_dir / "registry", _subscriber_id("registry"), passphrase_file)
         pinned = {
             "url": network.url("registry"),
             "subscriber_id": registry.subscriber_id,
@@ -107,6 +128,8 @@ def write_settings(network: LocalNetwork, now: datetime) -> None:
             if role != "registry":
                 fresh["registry"] = pinned
             content = _FIRST.get(role, {}) | {"network": _NETWORK} | kept | fresh
+            if role == "bpp":
+                content["telemetry"] = _telemetry(network, content.get("telemetry"))
             if isinstance(content["network"], dict):
                 content["network"] = _NETWORK | content["network"]
             network.file(role).write_text(tomli_w.dumps(content), encoding="utf-8")
@@ -129,6 +152,29 @@ def _settings(network: LocalNetwork, role: str) -> dict[str, Any]:
     if role == "bap":
         settings["gateway_url"] = network.url("gateway")
     return settings
+
+
+def _telemetry(network: LocalNetwork, kept: object) -> dict[str, Any]:
+    """The operator's telemetry settings: a person's own sources, and those of the simulated fleet as it is now."""
+    telemetry = dict(kept) if isinstance(kept, dict) else {}
+    fresh = _simulated_sources(network)
+    for kind in ("mqtt", "modbus"):
+        others = [one for one in telemetry.get(kind, []) if one.get("name") != SIMULATED]
+        telemetry[kind] = others + fresh.get(kind, [])
+    return telemetry
+
+
+def _simulated_sources(network: LocalNetwork) -> dict[str, list[dict[str, Any]]]:
+    if not (network.mqtt_port and network.modbus_port):
+        return {}
+    source = {"name": SIMULATED, "host": network.host}
+    batteries = [
+        {"battery_id": battery_id, "unit_id": unit_id, "clock_address": CLOCK}
+        for unit_id, battery_id in network.modbus_units.items()
+    ]
+    every_s = min(_MODBUS_EVERY_MOST_S, max(_MODBUS_EVERY_LEAST_S, _MODBUS_EVERY_TRADE_S / network.speed))
+    modbus = source | {"port": network.modbus_port, "every_s": every_s, "batteries": batteries}
+    return {"mqtt": [source | {"port": network.mqtt_port}], "modbus": [modbus] if batteries else []}
 
 
 def _existing(file: Path) -> dict[str, Any]:

@@ -29,6 +29,8 @@ from protocol.moments import parse_timestamp
 from registry.app import Registry
 from registry.gateway import Gateway
 from registry.settings import RegistryServerSettings
+from simulator.broker import LocalBroker
+from simulator.links import Link, ModbusLink, MqttLink, Transport, of_transport
 from simulator.operator import Operator
 from simulator.producer import LEAD, Producer, TradeFailed
 from simulator.weather import SolarPlant, Weather
@@ -112,6 +114,16 @@ class SimulatedProducer:
         return max((over - now).total_seconds() / clock["speed"], PRODUCER_RETRY_S)
 
 
+def _links(local: LocalNetwork) -> list[Link]:
+    """The ways out of the simulated sites, beside HTTPS."""
+    links: list[Link] = []
+    if local.mqtt_port and local.modbus_port:
+        links.append(MqttLink(local.host, local.mqtt_port, of_transport(local.transports, Transport.MQTT)))
+        if local.modbus_units:
+            links.append(ModbusLink(local.modbus_port, local.modbus_units))
+    return links
+
+
 class Network:
     """The four servers and the simulator; `start` returns when the network can trade.
 
@@ -126,7 +138,8 @@ class Network:
         self.bpp = Bpp(load(local.file("bpp"), BppSettings))
         self.bap = Bap(load(local.file("bap"), BapSettings))
         bpp_url = f"http://{local.host}:{local.bpp_port}"
-        operator = Operator(bpp_url, self.bpp.participant.token, seed=local.seed, count=local.batteries)
+        links = _links(local)
+        operator = Operator(bpp_url, self.bpp.participant.token, seed=local.seed, count=local.batteries, links=links)
         self.fleet = SimulatedFleet(operator)
         self._trading = trading
         self._running: list[Server] = []
@@ -147,7 +160,10 @@ class Network:
             SettingsWrong: a port is taken, or the network did not come up in time.
         """
         try:
-            for server in (self.registry, self.gateway, self.bpp, self.bap):
+            servers: list[Server] = [self.registry, self.gateway, self.bpp, self.bap]
+            if self.local.mqtt_port:
+                servers.insert(0, LocalBroker(self.local.mqtt_port))
+            for server in servers:
                 await server.start()
                 self._running.append(server)
             joined = [one.subscription.subscribed.wait() for one in self.participants.values()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,10 +12,12 @@ from rich.table import Table
 
 from beckn_battery.configuration import ROLES, LocalNetwork
 from beckn_battery.network import Network
+from beckn_battery.ports import free_ports
 from beckn_battery.running import run, serve_until_stopped
 from beckn_battery.terminal import new_console
 from node.auth import TOKEN_FILE
 from node.observability import log_to
+from simulator.links import Transport
 
 LOG_FILE = "network.log"
 
@@ -25,14 +29,19 @@ def run_up(local: LocalNetwork) -> int:
         SettingsWrong: a folder, port or key can not be used.
     """
     console = new_console()
-    network = Network(local, trading=True)
+    mqtt_port, modbus_port = free_ports(2)
+    network = Network(replace(local, mqtt_port=mqtt_port, modbus_port=modbus_port), trading=True)
     with (local.data_dir / LOG_FILE).open("a", encoding="utf-8") as log:
         log_to(log, logging.INFO)
 
         async def started() -> None:
             _print(console, network)
 
-        code = run(serve_until_stopped([network], started))
+        def reload() -> None:
+            for participant in network.participants.values():
+                participant.key_care.wake()
+
+        code = run(serve_until_stopped([network], started, reload))
     console.print("stopped")
     return code
 
@@ -48,10 +57,17 @@ def _print(console: Console, network: Network) -> None:
     console.print(table)
     console.print(f"Producer's page: {console_url(network)}", soft_wrap=True)
     console.print(
-        f"{local.batteries} simulated batteries; one second is {local.speed} s of trade time. "
+        f"{local.batteries} simulated batteries ({_spoken(local)}); one second is {local.speed} s of trade time. "
         f"Log: {local.data_dir / LOG_FILE}. Stop with Ctrl-C.",
         soft_wrap=True,
     )
+
+
+def _spoken(local: LocalNetwork) -> str:
+    counts = Counter(local.transports.values())
+    ports = {Transport.MQTT: local.mqtt_port, Transport.MODBUS: local.modbus_port}
+    told = [f"{counts[one]} by {one.upper()}" + (f" on port {ports[one]}" if one in ports else "") for one in counts]
+    return ", ".join(told)
 
 
 def _token_file(local: LocalNetwork, role: str) -> Path:

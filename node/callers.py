@@ -1,8 +1,9 @@
 """Who calls our own API, and which role each route asks for.
 
-Roles stand in an order, and each may do what those before it may: a viewer reads, a trader searches and contracts, an
-operator runs the fleet and sees the metrics, an admin does everything and sees every account's data. A route that is
-not in the table asks for a viewer to read and for an admin to change: what was forgotten is closed.
+Roles stand in an order, and each may do what those before it may: a device hands over the samples of its own battery, a
+viewer reads, a trader searches and contracts, an operator runs the fleet and sees the metrics, an admin does everything
+and sees every account's data. A route that is not in the table asks for a viewer to read and for an admin to change:
+what was forgotten is closed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 class AccessRole(StrEnum):
     """What a token or an account may do; in rising order."""
 
+    DEVICE = "device"
     VIEWER = "viewer"
     TRADER = "trader"
     OPERATOR = "operator"
@@ -80,9 +82,18 @@ def least_role(request: web.Request) -> AccessRole | None:
     """The role that the request's route asks for; None: it is open to everybody."""
     resource = request.match_info.route.resource
     method = "GET" if request.method == "HEAD" else request.method
-    path = request.path if resource is None else resource.canonical
+    return role_of(request.app, method, request.path if resource is None else resource.canonical)
+
+
+def role_of(app: web.Application, method: str, path: str) -> AccessRole | None:
+    """The same for a route as it was registered."""
     otherwise = AccessRole.VIEWER if method in READING else AccessRole.ADMIN
-    return request.app.get(_LEAST_ROLES, {}).get((method, path), otherwise)
+    return app.get(_LEAST_ROLES, {}).get((method, path), otherwise)
+
+
+def has_roles(app: web.Application) -> bool:
+    """Whether routes of this application ask for roles at all."""
+    return _LEAST_ROLES in app
 
 
 def check_role(caller: Caller, least: AccessRole) -> None:

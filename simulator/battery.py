@@ -109,9 +109,8 @@ class SimulatedBattery:
     def resumed(cls, battery: Battery, latest: Sample) -> SimulatedBattery:
         """The battery where its latest sample left it; without a known state of charge as full as a new one."""
         known = cls.new(battery, latest.measured_at).stored_wh if latest.soc is None else stored_at(battery, latest.soc)
-        return cls(
-            battery, latest.measured_at, known, latest.energy_in_wh, latest.energy_out_wh, sequence=latest.sequence
-        )
+        in_wh, out_wh = latest.registers_wh or (0, 0)
+        return cls(battery, latest.measured_at, known, in_wh, out_wh, sequence=latest.sequence)
 
     @property
     def energy_in_wh(self) -> int:

@@ -7,7 +7,8 @@ One tick does these in order:
 2. *Poll* the dispatch, from where the fleet has been computed to some hours ahead.
 3. *Advance* all batteries to trade time now. After a long stop they catch up in pieces of `CATCH_UP`, one a tick.
    A battery whose last sample is `HEARTBEAT_S` of wall time old reports how it is now, so that the BPP knows it alive.
-4. *Deliver* the samples in order. What does not arrive is kept, at most `SAMPLES_KEPT`, and sent again.
+4. *Deliver* the samples in order. What does not arrive is kept, at most `SAMPLES_KEPT`, and sent again. Batteries with
+   a link of their own (`simulator.links`: a broker, Modbus registers) deliver there, the others to the BPP.
 
 A BPP that can not be reached delays 1, 2 and 4 with a growing pause and never stops the batteries: they follow the last
 schedule for as long as it is valid and then rest. A BPP that refuses ends the run: nothing would get better by itself.
@@ -28,6 +29,7 @@ from node.clocks import Clocks, Now, wall_clock
 from protocol.retry import RetrySchedule
 from simulator.battery import REST, Schedule, SimulatedBattery
 from simulator.fleet import COUNT, battery_of, fleet
+from simulator.links import Link, LinkDown
 from simulator.operator_api import BppUnreachable, OperatorApi, Registered
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Operator:
         count: int = COUNT,
         wire: Now = wall_clock,
         samples_kept: int = SAMPLES_KEPT,
+        links: Sequence[Link] = (),
     ) -> None:
         self._bpp_url = bpp_url
         self._token = token
@@ -68,6 +71,8 @@ class Operator:
         self._batteries: list[SimulatedBattery] = []
         self._schedules: dict[str, Schedule] = {}
         self._kept: deque[Sample] = deque(maxlen=samples_kept)
+        self._links = [(link, deque[Sample](maxlen=samples_kept)) for link in links]
+        self._links_down: set[int] = set()
         self._failures = 0
         self._retry_at: datetime | None = None
         self.began = asyncio.Event()
@@ -83,6 +88,9 @@ class Operator:
                 await self.tick(api)
                 await _pause(stop, 0.0 if self._is_behind() else self._tick_s())
             await self._reached(self._deliver, api)
+        await self._deliver_by_links()
+        for link, _ in self._links:
+            await link.stop()
 
     async def tick(self, api: OperatorApi) -> None:
         """One round.
@@ -94,6 +102,7 @@ class Operator:
             return
         polled = await self._reached(self._poll, api)
         self._advance()
+        await self._deliver_by_links()
         if await self._reached(self._deliver, api) and polled:
             self._note_all_is_well()
 
@@ -117,7 +126,7 @@ class Operator:
             self._batteries.append(SimulatedBattery.resumed(battery, latest))
             return
         self._batteries.append(SimulatedBattery.new(battery, now))
-        self._kept.append(self._batteries[-1].sample())
+        self._keep([self._batteries[-1].sample()])
 
     async def _poll(self, api: OperatorApi) -> None:
         self._schedules = await api.dispatch(self._computed_until(), self._target() + DISPATCH_AHEAD)
@@ -132,11 +141,29 @@ class Operator:
             self._keep(samples)
 
     def _keep(self, samples: Sequence[Sample]) -> None:
-        """Take samples into the store; when it is full, the oldest go. Registers are totals: energy is not lost."""
-        lost = len(self._kept) + len(samples) - (self._kept.maxlen or 0)
+        """Take a battery's samples in; when its store is full, the oldest go. Registers are totals: energy stays."""
+        if not samples:
+            return
+        kept = next((own for link, own in self._links if samples[0].battery_id in link.battery_ids), self._kept)
+        lost = len(kept) + len(samples) - (kept.maxlen or 0)
         if lost > 0:
             logger.warning("samples lost", extra={"lost": lost})
-        self._kept.extend(samples)
+        kept.extend(samples)
+
+    async def _deliver_by_links(self) -> None:
+        """What goes another way than to the BPP. A link that is down keeps its samples, and holds up nobody else's."""
+        for number, (link, kept) in enumerate(self._links):
+            try:
+                batch = list(kept)
+                await link.deliver(batch)
+            except LinkDown as error:
+                if number not in self._links_down:
+                    logger.warning("a link is down", extra={"reason": str(error)})
+                self._links_down.add(number)
+                continue
+            self._links_down.discard(number)
+            for _ in batch:
+                kept.popleft()
 
     async def _deliver(self, api: OperatorApi) -> None:
         while self._kept:

@@ -16,16 +16,14 @@ import httpx
 from energy.battery import Battery
 from energy.intervals import Interval
 from energy.metering import Sample
-from energy.offers import Quality
-from energy.quantities import decimal_of, decimal_text
 from node.settings import TradeTimeSettings
+from node.telemetry.sample_json import read_sample, write_sample
 from protocol.moments import parse_timestamp, timestamp_text
 from simulator.battery import Schedule, ScheduledPower
 from simulator.fleet import battery_of
 
 TIMEOUT_S = 5.0
 _TRY_AGAIN = frozenset({408, 425, 429})
-_PERCENT = 100
 
 
 class BppUnreachable(Exception):
@@ -82,7 +80,7 @@ class OperatorApi:
             return None
         with _Expected("a battery"):
             latest = content["latest"]
-            return Registered(battery_of(content), None if latest is None else _sample(latest))
+            return Registered(battery_of(content), None if latest is None else read_sample(latest))
 
     async def register(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Put batteries into the fleet."""
@@ -97,7 +95,7 @@ class OperatorApi:
 
     async def send(self, samples: Sequence[Sample]) -> list[str]:
         """Hand over samples; why the BPP did not want some of them, a sentence for each of these."""
-        content = await self._call("POST", "telemetry", json={"samples": [sample_json(sample) for sample in samples]})
+        content = await self._call("POST", "telemetry", json={"samples": [write_sample(sample) for sample in samples]})
         with _Expected("a receipt"):
             return [str(rejection["detail"]) for rejection in content["rejected"]]
 
@@ -115,35 +113,6 @@ class OperatorApi:
             raise BppRefused(f"{method} {path}: status {response.status_code}: {response.text[:500]}")
         with _Expected("JSON"):
             return response.json()
-
-
-def sample_json(sample: Sample) -> dict[str, Any]:
-    """A sample as ``POST /api/v1/telemetry`` takes it."""
-    return {
-        "battery_id": sample.battery_id,
-        "measured_at": timestamp_text(sample.measured_at),
-        "soc_percent": None if sample.soc is None else decimal_text(sample.soc * _PERCENT),
-        "power_w": sample.power_w,
-        "energy_in_wh": sample.energy_in_wh,
-        "energy_out_wh": sample.energy_out_wh,
-        "sequence": sample.sequence,
-        "source": sample.source,
-    }
-
-
-def _sample(content: Mapping[str, Any]) -> Sample:
-    percent = content["soc_percent"]
-    return Sample(
-        battery_id=content["battery_id"],
-        measured_at=parse_timestamp(content["measured_at"]),
-        soc=None if percent is None else decimal_of(percent) / _PERCENT,
-        power_w=content["power_w"],
-        energy_in_wh=content["energy_in_wh"],
-        energy_out_wh=content["energy_out_wh"],
-        quality=Quality(content["quality"]),
-        source=content["source"],
-        sequence=content["sequence"],
-    )
 
 
 def _schedule(content: Mapping[str, Any]) -> Schedule:

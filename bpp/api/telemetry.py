@@ -1,158 +1,183 @@
-"""The operator's API for meters: ``POST /api/v1/telemetry``. A sample that came before is counted and does nothing.
+"""The operator's API for meters: ``/api/v1/telemetry``. A sample that came before is counted and does nothing.
 
-A sample is what a gateway read at one moment: AC registers in Wh, power in W (positive while charging), state of charge
-in percent. Facts are taken as they are, also outside of a battery's limits. What is no sample is told by its index, and
-the others are stored all the same.
+``POST`` takes samples in four forms: a list in the member ``samples``, one sample by itself, interval JSON
+(`node.telemetry.interval_json`) and CSV (`node.telemetry.sample_csv`, with a report of every row). Facts are taken as
+they are, also outside of a battery's limits, and flagged. What can not be taken is told by its index, and the others
+are stored all the same. A device's token (the role "device") sends for its own battery only: its account is the
+battery's id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from bpp.desk import Desk
-from bpp.store import fleet, samples
+from bpp.store import fleet, meters
+from bpp.telemetry import Telemetry
 from energy.metering import Sample
-from energy.offers import Quality
-from node.database import Database
+from node.callers import AccessRole, caller_of, check_role
 from node.problems import Problem, json_object, json_response
+from node.telemetry.intake import Flagged, Receipt, Refusal, Rejection
+from node.telemetry.interval_json import is_interval_json, read_intervals
+from node.telemetry.sample_csv import CsvUnreadable, read_csv, report
+from node.telemetry.sample_json import SampleUnreadable, read_sample
 from protocol.moments import parse_timestamp
 
-_CHUNK = 1_000
-_REGISTER_WH_MAX = 10**15
-_POWER_W_MAX = 10**12
-_SEQUENCE_MAX = 2**62
-_PERCENT_MAX = 1_000
-_PERCENT_DIGITS = 4
-_SOURCE = "push"
-_SOURCE_LENGTH_MAX = 64
-_MEMBERS = frozenset(
-    {
-        "battery_id",
-        "measured_at",
-        "soc_percent",
-        "power_w",
-        "energy_in_wh",
-        "energy_out_wh",
-        "sequence",
-        "source",
-        "quality",
-    }
-)
+_CSV = "text/csv"
+_NOTE_LENGTH_MAX = 1_000
+_SHIFT_S_MAX = 10**10
 
 
 class TelemetryApi:
-    """Takes samples in."""
+    """Takes samples in, tells how the sources are doing, and takes the operator's word on meters and clocks."""
 
-    def __init__(self, desk: Desk, database: Database) -> None:
+    def __init__(self, desk: Desk, telemetry: Telemetry) -> None:
         self._desk = desk
-        self._database = database
+        self._telemetry = telemetry
 
     def add_routes(self, app: web.Application, prefix: str) -> None:
         """Register the routes."""
         app.router.add_post(f"{prefix}/telemetry", self._take)
+        app.router.add_get(f"{prefix}/telemetry/health", self._health)
+        app.router.add_post(f"{prefix}/telemetry/meter-changes", self._change_meter)
+        app.router.add_post(f"{prefix}/telemetry/set-aside/replay", self._replay)
 
     async def _take(self, request: web.Request) -> web.Response:
-        items = (await json_object(request)).get("samples")
+        """Take samples of meters in; those that are no samples are told by their index."""
+        if request.content_type == _CSV:
+            return await self._take_csv(request)
+        content = await json_object(request)
+        if is_interval_json(content):
+            series = read_intervals(content)
+            self._check_count(len(series.samples) + len(series.rejected))
+            receipt = await self._taken(request, series.samples)
+            return json_response(receipt_json(_with_rejected(_at_places(receipt, series.places), series.rejected)))
+        items = content.get("samples", [content] if "battery_id" in content else None)
         if not isinstance(items, list):
             raise Problem(422, "Invalid telemetry", "Send the samples as a list in the member samples.")
+        self._check_count(len(items))
+        samples, places, rejected = _read(items)
+        receipt = await self._taken(request, samples)
+        return json_response(receipt_json(_with_rejected(_at_places(receipt, places), rejected)))
+
+    async def _take_csv(self, request: web.Request) -> web.Response:
+        try:
+            text = (await request.read()).decode("utf-8")
+            rows = read_csv(text, request.query.get("battery_id"))
+        except UnicodeDecodeError:
+            raise Problem(422, "Invalid CSV", "Save the file as UTF-8.") from None
+        except CsvUnreadable as error:
+            raise Problem(422, "Invalid CSV", f"Nothing was stored: {error}.") from None
+        self._check_count(len(rows))
+        receipt = await self._taken(request, [row.sample for row in rows if row.sample is not None])
+        counts = {"accepted": receipt.accepted, "duplicates": receipt.duplicates, "rows": report(rows, receipt)}
+        return json_response(counts)
+
+    async def _taken(self, request: web.Request, samples: Sequence[Sample]) -> Receipt:
+        """What became of the samples; a device may send for its own battery only."""
+        caller = caller_of(request)
+        if caller.role is not AccessRole.DEVICE:
+            check_role(caller, AccessRole.OPERATOR)
+            return await self._telemetry.ingest.take(samples)
+        own = [index for index, sample in enumerate(samples) if sample.battery_id == caller.account]
+        receipt = _at_places(await self._telemetry.ingest.take([samples[index] for index in own]), own)
+        sentence = f"battery_id must be {caller.account}: this token is that battery's."
+        others = sorted(set(range(len(samples))).difference(own))
+        return _with_rejected(receipt, [Rejection(index, Refusal.NOT_YOURS, sentence) for index in others])
+
+    def _check_count(self, count: int) -> None:
         most = self._desk.settings.telemetry.samples_per_request
-        if len(items) > most:
-            raise Problem(413, "Too many samples", f"Send at most {most} samples at once, not {len(items)}.")
-        known_ids = await self._desk.database.read(fleet.known_ids)
-        taken, rejected = _sorted_out(items, known_ids, self._latest_time())
-        accepted = 0
-        for start in range(0, len(taken), _CHUNK):
-            accepted += await self._store(taken[start : start + _CHUNK])
-        answer = {"accepted": accepted, "duplicates": len(taken) - accepted, "rejected": rejected}
-        return json_response(answer)
+        if count > most:
+            raise Problem(413, "Too many samples", f"Send at most {most} samples at once, not {count}.")
 
-    async def _store(self, taken: Sequence[Sample]) -> int:
-        return await self._database.write(lambda tx: samples.add(tx, taken))
+    async def _health(self, request: web.Request) -> web.Response:
+        """Tell how the measuring goes, battery by battery."""
+        battery_id = request.query.get("battery_id")
+        only_problems = request.query.get("only") == "problems"
+        return json_response(await self._telemetry.health(self._desk, battery_id, only_problems=only_problems))
 
-    def _latest_time(self) -> datetime:
-        """A sample of a later trade time is refused: it would be the newest one until that time comes."""
-        clocks = self._desk.participant.clocks
-        return clocks.trade_at(clocks.wire() + timedelta(seconds=self._desk.settings.telemetry.ahead_s))
+    async def _change_meter(self, request: web.Request) -> web.Response:
+        """Note that a battery has another meter from a moment on."""
+        content = await json_object(request)
+        battery_id = await self._known_battery(content)
+        changed_at, note = _changed_at(content), content.get("note", "")
+        if not isinstance(note, str) or len(note) > _NOTE_LENGTH_MAX:
+            raise Problem(422, "Invalid meter change", f"note is a text of at most {_NOTE_LENGTH_MAX} characters.")
+        confirm = partial(
+            meters.confirm_change,
+            battery_id=battery_id,
+            changed_at=changed_at,
+            confirmed_by=caller_of(request).name,
+            note=note,
+        )
+        await self._telemetry.samples.write(confirm)
+        self._desk.meters.forget_all()
+        return json_response({"battery_id": battery_id, "changed_at": content["changed_at"]}, 201)
+
+    async def _replay(self, request: web.Request) -> web.Response:
+        """Take samples that were set aside in again."""
+        content = await json_object(request)
+        battery_id = await self._known_battery(content)
+        shift_s = content.get("shift_s", 0)
+        if type(shift_s) is not int or abs(shift_s) > _SHIFT_S_MAX:
+            raise Problem(422, "Invalid replay", "shift_s is a whole number of seconds to add to each measured_at.")
+        receipt = await self._telemetry.ingest.replay(battery_id, timedelta(seconds=shift_s))
+        return json_response(receipt_json(receipt))
+
+    async def _known_battery(self, content: dict[str, Any]) -> str:
+        battery_id = content.get("battery_id")
+        if isinstance(battery_id, str):
+            known = await self._desk.database.read(lambda tx: fleet.battery(tx, battery_id, self._desk.cancellation))
+            if known is not None:
+                return battery_id
+        raise Problem(404, "Not found", f"There is no battery {str(battery_id)[:64]} in this fleet.")
 
 
-def _sorted_out(
-    items: Sequence[object], known_ids: set[str], latest_time: datetime
-) -> tuple[list[Sample], list[dict[str, Any]]]:
-    taken: list[Sample] = []
-    rejected: list[dict[str, Any]] = []
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """A receipt: how many were taken and known, and what is to be said of single ones."""
+    return {
+        "accepted": receipt.accepted,
+        "duplicates": receipt.duplicates,
+        "rejected": [
+            {"index": one.index, "reason": one.refusal.value, "detail": one.sentence} for one in receipt.rejected
+        ],
+        "flagged": [
+            {"index": one.index, "doubts": list(one.doubts), "details": list(one.sentences)} for one in receipt.flagged
+        ],
+    }
+
+
+def _changed_at(content: dict[str, Any]) -> datetime:
+    try:
+        return parse_timestamp(str(content.get("changed_at")))
+    except ValueError:
+        sentence = "changed_at must be the time of the new meter, such as 2026-11-20T10:00:00Z."
+        raise Problem(422, "Invalid meter change", sentence) from None
+
+
+def _read(items: Sequence[object]) -> tuple[list[Sample], list[int], list[Rejection]]:
+    samples, places, rejected = [], [], []
     for index, item in enumerate(items):
         try:
-            taken.append(_sample(item, known_ids, latest_time))
-        except ValueError as error:
-            rejected.append({"index": index, "detail": str(error)})
-    return taken, rejected
+            samples.append(read_sample(item))
+            places.append(index)
+        except SampleUnreadable as error:
+            rejected.append(Rejection(index, Refusal.UNREADABLE, str(error)))
+    return samples, places, rejected
 
 
-def _sample(item: object, known_ids: set[str], latest_time: datetime) -> Sample:
-    if not isinstance(item, dict):
-        raise ValueError("A sample is a JSON object.")
-    unknown = sorted(set(item) - _MEMBERS)
-    if unknown:
-        raise ValueError(f"{unknown[0][:64]} is no member of a sample.")
-    battery_id = item.get("battery_id")
-    if not isinstance(battery_id, str) or battery_id not in known_ids:
-        raise ValueError(f"battery_id {str(battery_id)[:64]} is not in this fleet.")
-    return Sample(
-        battery_id=battery_id,
-        measured_at=_measured_at(item.get("measured_at"), latest_time),
-        soc=_soc(item.get("soc_percent")),
-        power_w=None if item.get("power_w") is None else _integer(item, "power_w", -_POWER_W_MAX, _POWER_W_MAX),
-        energy_in_wh=_integer(item, "energy_in_wh", 0, _REGISTER_WH_MAX),
-        energy_out_wh=_integer(item, "energy_out_wh", 0, _REGISTER_WH_MAX),
-        quality=_quality(item.get("quality")),
-        source=_source(item.get("source")),
-        sequence=_integer(item, "sequence", 0, _SEQUENCE_MAX),
-    )
+def _at_places(receipt: Receipt, places: Sequence[int]) -> Receipt:
+    """The receipt with the indexes that the samples had before some were left out."""
+    rejected = tuple(replace(one, index=places[one.index]) for one in receipt.rejected)
+    flagged: tuple[Flagged, ...] = tuple(replace(one, index=places[one.index]) for one in receipt.flagged)
+    return replace(receipt, rejected=rejected, flagged=flagged)
 
 
-def _integer(item: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    value = item.get(name)
-    if type(value) is int and least <= value <= most:
-        return value
-    raise ValueError(f"{name} must be a whole number from {least} to {most}.")
-
-
-def _measured_at(value: object, latest_time: datetime) -> datetime:
-    try:
-        moment = parse_timestamp(str(value))
-    except ValueError:
-        raise ValueError("measured_at must be a time such as 2026-11-20T10:00:00Z.") from None
-    if moment > latest_time:
-        raise ValueError("measured_at lies in the future of trade time: check the meter's clock.")
-    return moment
-
-
-def _soc(value: object) -> Decimal | None:
-    if value is None:
-        return None
-    try:
-        percent = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
-    except InvalidOperation:
-        percent = Decimal("NaN")
-    if not percent.is_finite() or abs(percent) > _PERCENT_MAX:
-        raise ValueError(f"soc_percent must be a number, from -{_PERCENT_MAX} to {_PERCENT_MAX}.")
-    return round(percent, _PERCENT_DIGITS).scaleb(-2)
-
-
-def _quality(value: object) -> Quality:
-    try:
-        return Quality.FRESH if value is None else Quality(str(value))
-    except ValueError:
-        raise ValueError(f"quality must be one of: {', '.join(Quality)}.") from None
-
-
-def _source(value: object) -> str:
-    source = _SOURCE if value is None else value
-    if isinstance(source, str) and 0 < len(source) <= _SOURCE_LENGTH_MAX:
-        return source
-    raise ValueError(f"source must be a text of 1 to {_SOURCE_LENGTH_MAX} characters.")
+def _with_rejected(receipt: Receipt, more: Sequence[Rejection]) -> Receipt:
+    return replace(receipt, rejected=tuple(sorted((*receipt.rejected, *more), key=lambda one: one.index)))

@@ -1,4 +1,4 @@
-"""Samples of the batteries' meters, and the newest of each battery."""
+"""Samples of the batteries' meters, the newest of each battery, and what is wrong with them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,30 +15,64 @@ def upgrade() -> None:
         "samples",
         sa.Column("time_ms", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("battery_id", sa.String(255), primary_key=True),
-        sa.Column("sequence", sa.BigInteger, nullable=False),
-        sa.Column("soc_millionths", sa.BigInteger),
-        sa.Column("power_w", sa.BigInteger),
-        sa.Column("energy_in_wh", sa.BigInteger, nullable=False),
-        sa.Column("energy_out_wh", sa.BigInteger, nullable=False),
-        sa.Column("quality", sa.String(8), nullable=False),
-        sa.Column("source", sa.String(64), nullable=False),
+        *_reading_columns(),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "latest_samples",
         sa.Column("battery_id", sa.String(255), primary_key=True),
         sa.Column("time_ms", sa.BigInteger, nullable=False),
-        sa.Column("sequence", sa.BigInteger, nullable=False),
-        sa.Column("soc_millionths", sa.BigInteger),
-        sa.Column("power_w", sa.BigInteger),
-        sa.Column("energy_in_wh", sa.BigInteger, nullable=False),
-        sa.Column("energy_out_wh", sa.BigInteger, nullable=False),
-        sa.Column("quality", sa.String(8), nullable=False),
+        *_reading_columns(),
+    )
+    op.create_table(
+        "meter_states",
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("document", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "meter_changes",
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("changed_at_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("confirmed_by", sa.String(255), nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "telemetry_problems",
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("doubt", sa.String(40), primary_key=True),
+        sa.Column("first_ms", sa.BigInteger, nullable=False),
+        sa.Column("last_ms", sa.BigInteger, nullable=False),
+        sa.Column("times_seen", sa.BigInteger, nullable=False),
+        sa.Column("sentence", sa.Text, nullable=False),
         sa.Column("source", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "set_aside",
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("time_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("received_ms", sa.BigInteger, nullable=False),
+        sa.Column("refusal", sa.String(40), nullable=False),
+        sa.Column("sentence", sa.Text, nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
     )
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("latest_samples", "samples"):
+    tables = ("set_aside", "telemetry_problems", "meter_changes", "meter_states", "latest_samples", "samples")
+    for table in tables:
         op.drop_table(table)
+
+
+def _reading_columns() -> "tuple[sa.Column[object], ...]":
+    return (
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("soc_millionths", sa.BigInteger),
+        sa.Column("power_w", sa.BigInteger),
+        sa.Column("energy_in_wh", sa.BigInteger),
+        sa.Column("energy_out_wh", sa.BigInteger),
+        sa.Column("temperature_thousandths_c", sa.BigInteger),
+        sa.Column("quality", sa.String(8), nullable=False),
+        sa.Column("source", sa.String(64), nullable=False),
+        sa.Column("doubts", sa.String(255)),
+    )

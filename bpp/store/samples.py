@@ -7,11 +7,11 @@ readings of one moment the one with the higher sequence stays. ``latest_samples`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_
 
 from bpp.store.rows import insert_into
 from bpp.store.tables import latest_samples, samples
@@ -23,18 +23,27 @@ from node.clocks import milliseconds, moment_of
 from node.database import notify
 
 CHANNEL = "samples"
+Key = tuple[int, str]
 REACH = timedelta(days=1)
 """How far before and after a window its neighbouring readings are looked for."""
+CLEARED_ROWS = 1_000
+"""So many old samples are deleted in one write."""
 _MILLION = 1_000_000
+_THOUSAND = 1_000
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def add(tx: Connection, taken: Sequence[Sample]) -> int:
     """Store samples, and how many of them were news; the others were known by their time and battery."""
-    by_sequence = sorted(taken, key=lambda sample: sample.sequence)
-    rows = {(row["time_ms"], row["battery_id"]): row for row in map(_row_of, by_sequence)}
+    return len(store(tx, taken, {}))
+
+
+def store(tx: Connection, taken: Sequence[Sample], doubts: Mapping[int, str]) -> set[Key]:
+    """Store samples with what is doubted of them, by their place in ``taken``; the keys of those that were news."""
+    by_sequence = sorted(enumerate(taken), key=lambda placed: placed[1].sequence)
+    rows = {key_of(sample): _row_of(sample) | {"doubts": doubts.get(place)} for place, sample in by_sequence}
     if not rows:
-        return 0
+        return set()
     # In the order of the key, which is the order of the table on the disk.
     ordered = [rows[key] for key in sorted(rows)]
     statement = insert_into(tx, samples)
@@ -43,11 +52,23 @@ def add(tx: Connection, taken: Sequence[Sample]) -> int:
         set_=_others(statement, ("time_ms", "battery_id")),
         where=statement.excluded.sequence > samples.c.sequence,
     )
-    stored = tx.execute(statement.returning(samples.c.time_ms), ordered).all()
+    returned = tx.execute(statement.returning(samples.c.time_ms, samples.c.battery_id), ordered).all()
+    stored = {(row.time_ms, row.battery_id) for row in returned}
     if stored:
         _put_latest(tx, ordered)
         notify(tx, CHANNEL)
-    return len(stored)
+    return stored
+
+
+def key_of(sample: Sample) -> Key:
+    """What tells a sample from every other."""
+    return milliseconds(sample.measured_at), sample.battery_id
+
+
+def latest_doubts(tx: Connection) -> dict[str, tuple[str, ...]]:
+    """What is doubted of the newest sample of each battery of whose newest anything is."""
+    doubted = select(latest_samples.c.battery_id, latest_samples.c.doubts).where(latest_samples.c.doubts.is_not(None))
+    return {row.battery_id: tuple(row.doubts.split(",")) for row in tx.execute(doubted)}
 
 
 def latest(tx: Connection) -> dict[str, Sample]:
@@ -82,6 +103,14 @@ def reach_of(tx: Connection, battery_id: str, window: Interval) -> Interval:
     return Interval(start, window.end if last is None else moment_of(last) + _MILLISECOND)
 
 
+def clear(tx: Connection, before: datetime) -> int:
+    """Delete some of the samples that were measured before that trade time, and how many; the newest of each stay."""
+    key = tuple_(samples.c.time_ms, samples.c.battery_id)
+    old = select(samples.c.time_ms, samples.c.battery_id).where(samples.c.time_ms < milliseconds(before))
+    first = old.order_by(samples.c.time_ms, samples.c.battery_id).limit(CLEARED_ROWS)
+    return tx.execute(delete(samples).where(key.in_(first))).rowcount
+
+
 def _during(window: Interval) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return samples.c.time_ms >= milliseconds(window.start), samples.c.time_ms < milliseconds(window.end)
 
@@ -107,6 +136,7 @@ def _others(statement: Any, key: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _row_of(sample: Sample) -> dict[str, Any]:
+    celsius = sample.temperature_c
     return {
         "time_ms": milliseconds(sample.measured_at),
         "battery_id": sample.battery_id,
@@ -115,12 +145,14 @@ def _row_of(sample: Sample) -> dict[str, Any]:
         "power_w": sample.power_w,
         "energy_in_wh": sample.energy_in_wh,
         "energy_out_wh": sample.energy_out_wh,
+        "temperature_thousandths_c": None if celsius is None else round_half_up(celsius * _THOUSAND),
         "quality": sample.quality.value,
         "source": sample.source,
     }
 
 
 def _sample_of(row: Row[Any]) -> Sample:
+    celsius = row.temperature_thousandths_c
     return Sample(
         battery_id=row.battery_id,
         measured_at=moment_of(row.time_ms),
@@ -131,4 +163,5 @@ def _sample_of(row: Row[Any]) -> Sample:
         quality=Quality(row.quality),
         source=row.source,
         sequence=row.sequence,
+        temperature_c=None if celsius is None else Decimal(celsius) / _THOUSAND,
     )

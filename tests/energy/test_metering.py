@@ -257,3 +257,16 @@ def test_shares_add_up_and_none_is_off_by_a_watt_hour(energy_wh: int, weights: l
 def test_energy_without_a_taker_and_negative_values_are_refused(energy_wh: int, weights: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"all weights are zero|never negative"):
         allocate(energy_wh, weights)
+
+
+def test_after_a_confirmed_change_of_meters_the_new_register_is_booked_from_its_first_reading() -> None:
+    samples = hourly(1_000, 2_000, 5, 1_005)
+    assert [one[0] for one in read(samples, hours(0, 3))] == [1_000, 0, 0]
+    changed = intervals_of(samples, hours(0, 3), 3600, LIMIT_W, (at(1.5),))
+    assert [one.energy_in_wh for one in changed] == [1_000, 0, 1_000]
+    assert energy_between(samples, at(0), at(3), LIMIT_W, (at(1.5),)) == (2_000, 0)
+
+
+def test_a_sample_without_both_registers_is_no_reading() -> None:
+    samples = [sample(0, 0), replace(sample(1, 0), energy_in_wh=None), sample(2, 600)]
+    assert read(samples, hours(0, 2)) == [(300, 0, DERIVED), (300, 0, DERIVED)]

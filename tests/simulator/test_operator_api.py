@@ -12,9 +12,10 @@ import pytest
 from energy.intervals import Interval
 from energy.metering import Sample
 from energy.offers import Quality
+from node.telemetry.sample_json import write_sample
 from simulator.battery import Schedule, ScheduledPower
 from simulator.fleet import battery_of, fleet
-from simulator.operator_api import BppRefused, BppUnreachable, OperatorApi, Registered, sample_json
+from simulator.operator_api import BppRefused, BppUnreachable, OperatorApi, Registered
 from tests.ports import free_port
 from tests.simulator.bpp_server import TOKEN, FakeBpp, running
 
@@ -44,7 +45,7 @@ async def test_what_was_registered_and_reported_is_read_again_as_it_was(api: Ope
 
 
 def test_a_sample_tells_its_charge_in_percent_as_a_text() -> None:
-    assert sample_json(SAMPLE)["soc_percent"] == "45.3125"
+    assert write_sample(SAMPLE)["soc_percent"] == "45.3125"
 
 
 async def test_a_schedule_is_read_with_its_end_of_validity(bpp: FakeBpp, api: OperatorApi) -> None:

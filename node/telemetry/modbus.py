@@ -1,0 +1,240 @@
+"""Modbus TCP in: one connection to a device, kept open, on which everything is read one after the other.
+
+Many devices serve a single master, so there is never a second connection, and never two requests at once. Nothing is
+ever written. A device that does not answer is told once and tried again with a growing pause; one battery whose
+registers are not as its map says does not hold up the others on the same connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusException
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
+
+from energy.metering import Sample
+from node.clocks import Clocks
+from node.telemetry import sunspec
+from node.telemetry.intake import Intake, Standing
+from node.telemetry.readings import Field, Values, sample_of
+from node.telemetry.register_maps import MapMismatch, RegisterMap, load_map
+from node.telemetry.registers import READ_AT_ONCE, number
+from node.telemetry.settings import SUNSPEC, ModbusBattery, ModbusSettings
+from node.telemetry.sunspec import Model, NotSunSpec
+from protocol.retry import RetrySchedule
+
+logger = logging.getLogger(__name__)
+
+RETRY = RetrySchedule(first_delay_s=0.5, max_delay_s=60.0)
+_Read = Callable[..., Awaitable[ModbusPDU]]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK = (2, "uint32")
+
+
+class DeviceGone(Exception):
+    """No answer came: the connection is of no use any more."""
+
+
+class RegistersRefused(ValueError):
+    """The device answered that it has no such registers."""
+
+
+class ModbusSource:
+    """Reads one device between `start` and `stop`.
+
+    Raises:
+        SettingsWrong: a register map can not be read.
+    """
+
+    def __init__(self, settings: ModbusSettings, intake: Intake, clocks: Clocks, retry: RetrySchedule = RETRY) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._clocks = clocks
+        self._retry = retry
+        self._source = f"modbus:{settings.name}"[:64]
+        self._maps = {one.map: load_map(Path(one.map)) for one in settings.batteries if one.map != SUNSPEC}
+        self._models: dict[tuple[int, int | None], tuple[Model, ...]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.standing = Standing(settings.name, "modbus", f"{settings.host}:{settings.port}")
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        # Whether a device can be reached is told here, once; pymodbus would tell it at every attempt.
+        logging.getLogger("pymodbus.logging").setLevel(logging.ERROR)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._read_while_connected()
+            except DeviceGone as error:
+                failures = 1 if self.standing.is_connected else failures + 1
+                self._note_loss(f"The device can not be reached: {error}.")
+            except Exception as error:
+                failures = 1 if self.standing.is_connected else failures + 1
+                logger.exception("samples of the device %s could not be stored", self._settings.name)
+                self._note_loss(f"What was read could not be stored: {type(error).__name__}.")
+            await asyncio.sleep(self._retry.delay_s(failures, random.random()))
+
+    def _note_loss(self, sentence: str) -> None:
+        if self.standing.is_connected or self.standing.since is None:
+            logger.warning("modbus source %s: %s", self._settings.name, sentence)
+        self.standing.lost(sentence, self._clocks.wire())
+
+    async def _read_while_connected(self) -> None:
+        settings = self._settings
+        # Retrying and reconnecting is done here, where it is also told.
+        client = AsyncModbusTcpClient(
+            settings.host, port=settings.port, timeout=settings.timeout_s, retries=0, reconnect_delay=0
+        )
+        try:
+            if not await client.connect():
+                raise DeviceGone("it accepts no connection")
+            # What answers now may be another device than before.
+            self._models.clear()
+            while True:
+                began = asyncio.get_running_loop().time()
+                await self._read_all(client)
+                spent_s = asyncio.get_running_loop().time() - began
+                await asyncio.sleep(max(0.0, settings.every_s - spent_s))
+        finally:
+            client.close()
+
+    async def _read_all(self, client: AsyncModbusTcpClient) -> None:
+        """Every battery once."""
+        samples: list[Sample] = []
+        for battery in self._settings.batteries:
+            try:
+                samples.append(await self._sample(client, battery))
+            except (MapMismatch, NotSunSpec, RegistersRefused) as error:
+                self._wrong(battery, f"{error}: check its unit id and its register map")
+            else:
+                self.standing.right(battery.battery_id)
+        self.standing.connected(self._clocks.wire())
+        if not samples:
+            return
+        receipt = await self._intake.take(samples)
+        self.standing.delivered(self._clocks.wire())
+        for one in receipt.rejected:
+            self.standing.wrong(samples[one.index].battery_id, one.sentence, self._clocks.wire())
+
+    def _wrong(self, battery: ModbusBattery, sentence: str) -> None:
+        if battery.battery_id not in self.standing.problems:
+            logger.warning("modbus source %s, %s: %s", self._settings.name, battery.battery_id, sentence)
+        where = f"Unit {battery.unit_id} does not match {battery.map}: {sentence}."
+        self.standing.wrong(battery.battery_id, where, self._clocks.wire())
+
+    async def _sample(self, client: AsyncModbusTcpClient, battery: ModbusBattery) -> Sample:
+        reader = _Reader(client, battery.unit_id)
+        if battery.map == SUNSPEC:
+            values = dict(await self._sunspec_values(client, battery))
+        else:
+            values = dict(await _mapped_values(reader, self._maps[battery.map]))
+        if not values:
+            raise RegistersRefused("the device tells neither a state of charge nor a power nor a register")
+        if battery.clock_address is not None:
+            seconds = number(await reader.holding(battery.clock_address, _CLOCK[0]), _CLOCK[1])
+            values[Field.MEASURED_AT] = _EPOCH + timedelta(seconds=int(seconds or 0))
+        return sample_of(battery.battery_id, values, self._clocks.trade(), self._source)
+
+    async def _sunspec_values(self, client: AsyncModbusTcpClient, battery: ModbusBattery) -> Values:
+        points = await self._points(_Reader(client, battery.unit_id), battery.base_address)
+        of_meter: dict[int, dict[str, Decimal]] = {}
+        if battery.meter_unit_id is not None:
+            of_meter = await self._points(_Reader(client, battery.meter_unit_id), None)
+        return sunspec.values_of(points, of_meter, import_is_charging=battery.meter_import_is_charging)
+
+    async def _points(self, reader: _Reader, base: int | None) -> dict[int, dict[str, Decimal]]:
+        key = reader.unit_id, base
+        if key not in self._models:
+            self._models[key] = sunspec.usable(await _discover(reader, base))
+        found = {}
+        for model in self._models[key]:
+            registers = await reader.holding(*model.span)
+            if registers[0] != model.model_id:
+                del self._models[key]
+                raise NotSunSpec(f"the model {model.model_id} is gone from {model.address}")
+            found[model.model_id] = sunspec.points_of(model.model_id, registers)
+        return found
+
+
+async def _discover(reader: _Reader, base: int | None) -> list[Model]:
+    """The models of a device, wherever they begin."""
+    bases = sunspec.BASES if base is None else (base,)
+    for start in bases:
+        if await reader.has(start, sunspec.MARKER):
+            return await _models_from(reader, start + len(sunspec.MARKER))
+    raise NotSunSpec(f"there is no SunSpec marker at {', '.join(map(str, bases))}")
+
+
+async def _models_from(reader: _Reader, address: int) -> list[Model]:
+    models: list[Model] = []
+    while len(models) < sunspec.MODELS_MAX:
+        model = sunspec.next_model(address, await reader.holding(address, sunspec.HEADER))
+        if model is None:
+            return models
+        models.append(model)
+        address += sunspec.HEADER + model.length
+    raise NotSunSpec(f"its SunSpec models do not end after {sunspec.MODELS_MAX}")
+
+
+async def _mapped_values(reader: _Reader, register_map: RegisterMap) -> Values:
+    held: dict[int, int] = {}
+    for address, count in register_map.reads:
+        read = reader.input if register_map.is_input else reader.holding
+        held |= dict(enumerate(await read(address, count), start=address))
+    return register_map.values(held)
+
+
+class _Reader:
+    """Reads the registers of one unit; raises `DeviceGone` and `RegistersRefused`."""
+
+    def __init__(self, client: AsyncModbusTcpClient, unit_id: int) -> None:
+        self._client = client
+        self.unit_id = unit_id
+
+    async def holding(self, address: int, count: int) -> list[int]:
+        """Holding registers, in as many reads as it takes."""
+        return await self._read(self._client.read_holding_registers, address, count)
+
+    async def input(self, address: int, count: int) -> list[int]:
+        """Input registers."""
+        return await self._read(self._client.read_input_registers, address, count)
+
+    async def has(self, address: int, expected: tuple[int, ...]) -> bool:
+        """Whether these registers are there."""
+        try:
+            return tuple(await self.holding(address, len(expected))) == expected
+        except RegistersRefused:
+            return False
+
+    async def _read(self, read: _Read, address: int, count: int) -> list[int]:
+        registers: list[int] = []
+        while len(registers) < count:
+            start, wanted = address + len(registers), min(READ_AT_ONCE, count - len(registers))
+            try:
+                answer = await read(start, count=wanted, device_id=self.unit_id)
+            except ModbusException as error:
+                raise DeviceGone(str(error)) from None
+            if isinstance(answer, ExceptionResponse):
+                raise RegistersRefused(
+                    f"the device refuses {wanted} registers from {start} (exception {answer.exception_code})"
+                )
+            if len(answer.registers) != wanted:
+                raise RegistersRefused(f"the device gave {len(answer.registers)} registers from {start}, not {wanted}")
+            registers += answer.registers
+        return registers
