@@ -19,10 +19,11 @@ import orjson
 from aiohttp.abc import AbstractResolver
 
 from node.addresses import CheckedResolver
+from node.answers import refusal
 from node.settings import NodeSettings
 from node.tls import client_context
 from protocol.addresses import AddressRules, check_url
-from protocol.errors import Diagnosis, PeerFailed
+from protocol.errors import CertificateInvalid, Diagnosis, PeerFailed
 
 DELIVERED = frozenset({200, 201, 202, 204})
 
@@ -56,20 +57,17 @@ class Answer:
             return None
 
     @property
+    def is_garbage(self) -> bool:
+        """Whether the status says that the message was taken, and the body, which is not empty, is no JSON.
+
+        A proxy's page is no acknowledgement. An empty body is one (INTEROP 3).
+        """
+        return self.status in DELIVERED and bool(self.body) and self.json() is None
+
+    @property
     def nack(self) -> str | None:
         """Why the peer refused, or None when it did not (every form of INTEROP 3)."""
-        content = self.json()
-        content = content if isinstance(content, dict) else {}
-        message = content.get("message")
-        message = message if isinstance(message, dict) else {}
-        ack = message.get("ack")
-        status = ack.get("status") if isinstance(ack, dict) else message.get("status")
-        if status != "NACK" and self.status in DELIVERED:
-            return None
-        error = content.get("error") or message.get("error") or {}
-        if not isinstance(error, dict):
-            error = {}
-        return f"{error.get('code', self.status)}: {error.get('message', 'refused without a reason')}"[:500]
+        return refusal(self.status, self.json(), delivered=self.status in DELIVERED)
 
 
 class PeerClient:
@@ -176,6 +174,8 @@ class PeerClient:
                 return Answer(response.status, content, _retry_after_s(response.headers.get("Retry-After")))
         except TimeoutError:
             raise _failed(url, "an answer in time", f"none within {self._timeout.total} s") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise _failed(url, "a valid certificate", str(error.certificate_error)[:200], CertificateInvalid) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failed(url, "an answer", f"{type(error).__name__}: {error}"[:200]) from None
 
@@ -195,7 +195,5 @@ def _retry_after_s(value: str | None) -> float | None:
     return min(float(value), 3_600.0)
 
 
-def _failed(url: str, expected: str, got: str) -> PeerFailed:
-    return PeerFailed(
-        f"{url} did not give {expected}: {got}.", Diagnosis(rule="peer", path=url, expected=expected, got=got)
-    )
+def _failed(url: str, expected: str, got: str, kind: type[PeerFailed] = PeerFailed) -> PeerFailed:
+    return kind(f"{url} did not give {expected}: {got}.", Diagnosis(rule="peer", path=url, expected=expected, got=got))

@@ -13,26 +13,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 
 from node.client import PeerClient
 from node.clocks import Now
 from node.keybook import KeyBook
+from node.lookups import lookup_query, of_key, records_of
 from node.rates import Rate, RateLimit
 from node.settings import RegistrySettings, TimeLimits
 from protocol import signing
-from protocol.actions import Role
 from protocol.errors import Diagnosis, PeerFailed, RegistryUnavailable
-from protocol.keys import KeyId, KeyRecord, KeyUnusable, OwnKeys, signing_public_key
-from protocol.moments import parse_timestamp
-
-logger = logging.getLogger(__name__)
+from protocol.keys import KeyId, KeyRecord, OwnKeys
 
 CACHED_KEYS_MAX = 10_000
 UNKNOWN_KEYS_MAX = 1_000
@@ -138,10 +133,7 @@ class Keyring:
         return await asyncio.shield(task)
 
     async def _refresh(self, key_id: KeyId) -> tuple[KeyRecord, ...]:
-        query = {"subscriber_id": key_id.subscriber_id}
-        if key_id.key_id is not None:
-            query["key_id"] = key_id.key_id
-        records = tuple(await self._lookup(query))
+        records = tuple(of_key(await self._lookup(lookup_query(key_id)), key_id))
         self._known.pop(key_id, None)
         self._unknown.pop(key_id, None)
         cache, most = (self._known, CACHED_KEYS_MAX) if records else (self._unknown, UNKNOWN_KEYS_MAX)
@@ -153,29 +145,7 @@ class Keyring:
     async def _lookup(self, query: Mapping[str, str]) -> list[KeyRecord]:
         body = orjson.dumps(query)
         headers = {signing.AUTHORIZATION: self.authorization(body)}
-        answer = await self._client.post(f"{self._registry.url.rstrip('/')}/lookup", body, headers)
-        items = answer.json()
-        if answer.status != 200 or not isinstance(items, list):
-            raise PeerFailed(f"the registry answered {answer.status} to a lookup")
-        return [record for record in map(_record, items) if record is not None]
-
-
-def _record(item: Any) -> KeyRecord | None:
-    try:
-        return KeyRecord(
-            subscriber_id=str(item["subscriber_id"]),
-            key_id=str(item["key_id"]),
-            signing_public_key=signing_public_key(item["signing_public_key"]),
-            role=Role(item["type"]),
-            url=str(item["url"]),
-            status=str(item["status"]),
-            domain=item.get("domain"),
-            valid_from=_time(item.get("valid_from")),
-            valid_until=_time(item.get("valid_until")),
-        )
-    except (KeyError, TypeError, ValueError, KeyUnusable) as error:
-        logger.warning("the registry gave an unusable record: %s: %s", type(error).__name__, error)
-        return None
+        return records_of(await self._client.post(f"{self._registry.url.rstrip('/')}/lookup", body, headers))
 
 
 def _unavailable(got: str) -> RegistryUnavailable:
@@ -183,10 +153,6 @@ def _unavailable(got: str) -> RegistryUnavailable:
         "The registry can not be asked for the sender's key now: send the message again later.",
         Diagnosis(rule="V5-key", path="Authorization", expected="a registry that answers", got=got),
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else parse_timestamp(text)
 
 
 def reachable(records: Sequence[KeyRecord]) -> dict[str, KeyRecord]:

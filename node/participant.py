@@ -7,7 +7,6 @@ up to date, takes up what an earlier process left, and joins the network. Stoppi
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,9 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from sqlalchemy import Connection, Row, func, select
 
-from node import audit, keyfile
+from node import audit, data_keys, keyfile, resealing
 from node.access import Access
-from node.addresses import check_own_addresses
+from node.answers import Answer, AnswerForms
 from node.auth import load_or_make_token
 from node.callers import AccessRole, allow
 from node.client import Exchange, PeerClient
@@ -31,10 +30,12 @@ from node.headers import security_headers
 from node.ids import IdMint
 from node.inbox import Handler, Inbox, RefusalHandler
 from node.keycare import KeyCare
-from node.keyfile import KeyFile, passphrase_of
+from node.keyfile import KeyFile
 from node.keyring import Keyring
+from node.listening import Listener, Messages, listen
 from node.migrations.run import NODE_VERSIONS
 from node.observability import Metrics
+from node.openapi import add_documents
 from node.outbox import Letter, Outbox, enqueue
 from node.problems import Handler as ApiHandler
 from node.problems import json_response, problems
@@ -44,7 +45,6 @@ from node.server import PREFIX, BecknServer
 from node.settings import NodeSettings
 from node.subscription import Subscription
 from node.tables import inbox, outbox
-from node.tls import server_context
 from protocol import signing
 from protocol.actions import Role, received_by
 from protocol.context import Context, write_body
@@ -80,13 +80,13 @@ class Outside:
         """
         return PeerClient.from_settings(settings)
 
-    async def listen(self, participant: Participant) -> web.AppRunner:
+    async def listen(self, participant: Participant) -> Listener:
         """Let its peers and its users in, once it can serve them.
 
         Raises:
             SettingsWrong: the address can not be had.
         """
-        return await listen(participant.app, participant.settings)
+        return await listen(participant.app, participant.settings, participant.messages())
 
 
 OUTSIDE = Outside()
@@ -114,13 +114,12 @@ class Participant:
         self.token = load_or_make_token(settings.data_dir)
         self.database = outside.database(settings.database(role.value.lower()), (NODE_VERSIONS, *versions))
         self.database.around = audit.told(wire)
+        self.database.data_keys = data_keys.from_settings(settings.data_key_file)
         self.retention = Retention(self.database, wire, settings.retention.messages_days)
         self.access = self._new_access(wire)
         self.client = outside.client(settings)
         self.client.observers.append(self._count_call)
-        key_file = KeyFile(
-            settings.data_dir / keyfile.FILE, settings.subscriber_id, passphrase_of(settings.keys.passphrase_file)
-        )
+        key_file = KeyFile(settings.data_dir / keyfile.FILE, settings.subscriber_id, settings.keys.passphrase_file)
         book = key_file.load_or_make(wire())
         self.keyring = Keyring(
             book.current, settings.registry, self.client, wire, settings.times, settings.keys.stranger_lookups
@@ -132,7 +131,7 @@ class Participant:
         except KeyUnusable as error:
             raise SettingsWrong(f"registry: {error}") from None
         self.key_care = KeyCare(key_file, book, self.keyring, self.subscription, settings, wire)
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self._joining: asyncio.Task[None] | None = None
 
     def _new_access(self, wire: Now) -> Access:
@@ -151,7 +150,13 @@ class Participant:
         """Set what the role does with messages, and its own HTTP routes."""
         settings = self.settings
         self.inbox = Inbox(
-            self.database, self.ids, self.clocks.wire, handlers, refused, settings.sizes.decisions_at_once
+            self.database,
+            self.ids,
+            self.clocks.wire,
+            handlers,
+            refused,
+            settings.sizes.decisions_at_once,
+            settings.policy.zone,
         )
         self.outbox = Outbox(
             self.database,
@@ -170,16 +175,21 @@ class Participant:
         """Open everything and listen.
 
         Raises:
-            SettingsWrong: the port is taken.
+            SettingsWrong: the port is taken, or the database is sealed under a data key that the settings do not give.
         """
         await self.database.start()
+        try:
+            await resealing.take_up(self.database, self.clocks.wire())
+        except SettingsWrong:
+            await self.database.stop()
+            raise
         await self.access.start()
         await self.client.start()
         await self.outbox.start()
-        await self.inbox.start()
-        await self.retention.start()
         try:
-            self._runner = await self._outside.listen(self)
+            await self.inbox.start()
+            await self.retention.start()
+            self._listener = await self._outside.listen(self)
         except SettingsWrong:
             await self.stop()
             raise
@@ -191,8 +201,8 @@ class Participant:
         if self._joining is not None:
             self._joining.cancel()
             await asyncio.gather(self._joining, return_exceptions=True)
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._listener is not None:
+            await self._listener.stop()
         await self.retention.stop()
         await self.inbox.stop(within_s)
         await self.outbox.stop(within_s)
@@ -246,6 +256,7 @@ class Participant:
         allow(app, {("GET", "/metrics"): AccessRole.OPERATOR})
         if routes is not None:
             routes(app)
+        add_documents(app, self.identity.role, self.identity.subscriber_id)
         app.router.add_post(f"{PREFIX}/on_subscribe", self.subscription.on_subscribe)
         self.server = BecknServer(
             self.identity,
@@ -256,7 +267,8 @@ class Participant:
             self.metrics,
             self.outbox.cleared,
             RateLimit(settings.access.peer_rate),
-            strict=settings.strict,
+            AnswerForms(settings.answers),
+            settings.how_to_read,
         )
         self.server.add_routes(app)
         return app
@@ -275,6 +287,14 @@ class Participant:
 
         return await problems(request, admitted)
 
+    def messages(self) -> Messages:
+        """What of all that arrives is a message, and who takes it in."""
+        return Messages(frozenset(received_by(self.identity.role)), self._take_in, self.clocks.wire)
+
+    async def _take_in(self, action: str, headers: Mapping[str, str], body: bytes, remote: str | None) -> Answer:
+        refusal = self.access.too_often(remote)
+        return await self.server.receive(action, headers, body) if refusal is None else refusal
+
     async def _ready(self, _request: web.Request) -> web.Response:
         if not self.subscription.subscribed.is_set():
             return json_response({"status": "starting", "waiting_for": "the registry"}, 503)
@@ -290,25 +310,3 @@ def _last_id(tx: Connection) -> int:
 
 async def _health(_request: web.Request) -> web.Response:
     return json_response({"status": "ok"})
-
-
-async def listen(app: web.Application, settings: NodeSettings) -> web.AppRunner:
-    """Serve ``app`` on the settings' host and port, with TLS where they have it.
-
-    Raises:
-        SettingsWrong: the address can not be had, or is off this machine without TLS.
-    """
-    check_own_addresses(settings)
-    encrypted = server_context(settings.tls)
-    runner = web.AppRunner(
-        app, access_log=None, auto_decompress=False, shutdown_timeout=settings.times.stop_within_s / 2
-    )
-    await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=1_024, ssl_context=encrypted)
-    try:
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        reason = "is in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
-        raise SettingsWrong(f"port {settings.port} on {settings.host} {reason}") from None
-    return runner

@@ -49,6 +49,8 @@ def read_deviating(verified: Verified, reading: Reading) -> tuple[str, ...]:
     content: dict[str, Any] = {**verified.content, "context": write_context(verified.context)}
     refusal = ACTIONS[verified.action].is_callback and verified.error is not None
     if not refusal:
+        if "message" not in content:
+            check_core(verified.action, content)  # What is missing then is the message, and no member of it.
         content["message"], used = straightened(verified.action, verified.message, reading, ANY_TRANSACTION)
         names += used
     check_core(verified.action, content)

@@ -13,11 +13,14 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from energy.wire.v1.tolerances.rules import Reading
 from node.rates import Rate
+from node.reading import NAMES
 from protocol.addresses import AddressRules
 from protocol.errors import SettingsWrong
 from protocol.policy import Policy
@@ -35,12 +38,17 @@ class TradeTimeSettings:
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """The registry that this participant trusts; its two public keys are pinned here."""
+    """The registry that this participant trusts; its two public keys are pinned here.
+
+    ``signs_challenges`` false: it sends them unsigned (INTEROP 6, dpi and ONDC), and whoever sends one is answered that
+    was encrypted with the pinned key.
+    """
 
     url: str
     subscriber_id: str
     signing_public_key: str
     encr_public_key: str
+    signs_challenges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +157,92 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class RetentionSettings:
-    """How many days messages that are over are kept (`node.retention`): 0 for ever, otherwise at least 7."""
+class PeerAnswerSettings:
+    """How the peer with this subscriber id wants to hear ACK and NACK (`node.answers`).
 
-    messages_days: int = 0
+    ``ack_status`` is 200 or 202, ``error`` "beside" the ``message`` or "inside" it.
+    """
+
+    subscriber_id: str
+    ack_status: int = 200
+    error: str = "beside"
 
     def __post_init__(self) -> None:
-        if self.messages_days and self.messages_days < 7:
-            raise SettingsWrong(f"retention.messages_days must be 0 or at least 7, but is {self.messages_days}")
+        if self.ack_status not in (200, 202):
+            raise SettingsWrong(f"answers.peers: ack_status must be 200 or 202, but is {self.ack_status}")
+        if self.error not in ("beside", "inside"):
+            raise SettingsWrong(f"answers.peers: error must be beside or inside, but is {self.error!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """What our ACK and NACK look like; ``docs_url`` is where a NACK's reader finds the page of errors."""
+
+    docs_url: str = "docs/errors.md"
+    peers: tuple[PeerAnswerSettings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """How messages are read that leave the strict form (`node.reading`; ``strict`` refuses all of them).
+
+    ``without`` names the tolerances of ``docs/divergences.md`` that are not taken. ``zone`` is the one of times that
+    name none, as the time zone database calls it.
+    """
+
+    without: tuple[str, ...] = ()
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        for name in self.without:
+            if name not in NAMES:
+                near = difflib.get_close_matches(name, NAMES, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise SettingsWrong(f"reading.without: {name} is no tolerance{hint}")
+        try:
+            zone_of(self.zone)
+        except ValueError:
+            raise SettingsWrong(f"reading.zone: {self.zone!r} is no time zone such as Asia/Kolkata") from None
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        # A folder of the database, such as Asia, is an error of the file system.
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How many days messages that are over and an operator's samples are kept: 0 for ever, otherwise at least 7.
+
+    Messages are counted in wire time (`node.retention`), samples in trade time (`bpp.store.samples`).
+    """
+
+    messages_days: int = 0
+    samples_days: int = 0
+
+    def __post_init__(self) -> None:
+        for name, days in (("messages_days", self.messages_days), ("samples_days", self.samples_days)):
+            if days and days < 7:
+                raise SettingsWrong(f"retention.{name} must be 0 or at least 7, but is {days}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """What every participant needs. ``public_url`` is what the registry holds, usually ending in ``/beckn``."""
+    """What every participant needs. ``public_url`` is what the registry holds, usually ending in ``/beckn``.
+
+    ``data_key_file`` holds the keys that personal data in the database is sealed under (`node.data_keys`); without it
+    that data is stored plain.
+    """
 
     subscriber_id: str
     data_dir: Path
@@ -169,6 +250,7 @@ class NodeSettings:
     host: str = "127.0.0.1"
     port: int = 0
     database_url: str | None = None
+    data_key_file: Path | None = None
     domains: tuple[str, ...] = ("dent:0.1.0",)
     city_code: str = "std:080"
     country_code: str = "IND"
@@ -183,18 +265,30 @@ class NodeSettings:
     tls: TlsSettings | None = None
     access: AccessSettings = field(default_factory=AccessSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    answers: AnswerSettings = field(default_factory=AnswerSettings)
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
 
     @property
     def policy(self) -> Policy:
         """What the verifier needs of these settings."""
-        return Policy(domains=self.domains, max_body_bytes=self.sizes.max_body_bytes, max_depth=self.sizes.max_depth)
+        return Policy(
+            domains=self.domains,
+            max_body_bytes=self.sizes.max_body_bytes,
+            max_depth=self.sizes.max_depth,
+            zone=zone_of(self.reading.zone),
+        )
+
+    @property
+    def how_to_read(self) -> Reading:
+        """What the reader needs of these settings."""
+        return Reading(self.strict, frozenset(self.reading.without), zone_of(self.reading.zone))
 
     def database(self, name: str) -> str:
         """The database URL; by default one SQLite file per role in ``data_dir``."""
         return self.database_url or f"sqlite:///{self.data_dir / name}.sqlite"
 
 
-S = TypeVar("S", bound=NodeSettings)
+S = TypeVar("S")
 
 
 def load(path: Path, kind: type[S]) -> S:

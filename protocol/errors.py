@@ -19,12 +19,13 @@ The tree::
     ├── TradeRefused                 a business "no": ACKed, then a signed callback with ``error`` (check 15)
     ├── PeerFailed                   the other side did not answer as it should; may be retried
     │   ├── RegistryUnavailable      the registry could not be asked                           503
+    │   ├── CertificateInvalid       the peer's TLS certificate does not hold
     │   └── AddressForbidden         the address is none that we call; never retried
     └── SettingsWrong                our own configuration: one clear line, exit code 2
 
 A NACK carries the wire code (BECKN-005), the path and a sentence; the diagnosis (rule, path, expected,
-got) goes into ``ack.tags`` and the log. Internal errors never leak: what is not in this tree becomes a
-500 NACK without details, in ``node/server.py``.
+got) goes into ``ack.tags`` and the log, with a link to what `protocol.remedies` says about the rule. Internal
+errors never leak: what is not in this tree becomes a 500 NACK without details, in ``node/server.py``.
 """
 
 from __future__ import annotations
@@ -34,11 +35,18 @@ from typing import ClassVar
 
 INVALID_REQUEST = "30000"
 PROVIDER_NOT_FOUND = "30001"
+PROVIDER_LOCATION_NOT_FOUND = "30002"
+PROVIDER_CATEGORY_NOT_FOUND = "30003"
 ITEM_NOT_FOUND = "30004"
+CATEGORY_NOT_FOUND = "30005"
+OFFER_NOT_FOUND = "30006"
+ADD_ON_NOT_FOUND = "30007"
 FULFILLMENT_NOT_FOUND = "30008"
+FULFILLMENT_PROVIDER_NOT_FOUND = "30009"
 ORDER_NOT_FOUND = "30010"
 INVALID_CANCELLATION_REASON = "30011"
 INVALID_UPDATE_TARGET = "30012"
+UPDATE_BEYOND_TARGET = "30013"
 RATED_ENTITY_NOT_FOUND = "30014"
 INVALID_RATING = "30015"
 BUSINESS_ERROR = "40000"
@@ -46,9 +54,13 @@ ACTION_NOT_APPLICABLE = "40001"
 QUANTITY_UNAVAILABLE = "40002"
 QUOTE_UNAVAILABLE = "40003"
 PAYMENT_NOT_SUPPORTED = "40004"
+TRACKING_NOT_SUPPORTED = "40005"
+FULFILLMENT_AGENT_UNAVAILABLE = "40006"
+INTERNAL_ERROR = "50000"
 CANCELLATION_NOT_POSSIBLE = "50001"
 UPDATE_NOT_POSSIBLE = "50002"
-INTERNAL_ERROR = "50000"
+RATING_CATEGORY_NOT_SUPPORTED = "50003"
+SUPPORT_UNAVAILABLE = "50004"
 
 _TEXT_LENGTH_MAX = 200
 
@@ -184,6 +196,10 @@ class RegistryUnavailable(PeerFailed):
     """The registry could not be asked, so that a sender's key is not known."""
 
     http_status = 503
+
+
+class CertificateInvalid(PeerFailed):
+    """The peer's TLS certificate does not hold: it has ended, is for another host, or of nobody that we trust."""
 
 
 class AddressForbidden(PeerFailed):

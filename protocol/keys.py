@@ -1,14 +1,15 @@
 """Key pairs, key ids and public key records: Ed25519 for signatures, X25519 for the registry's challenge.
 
-Public keys arrive as raw 32 bytes or DER SPKI, private ones as 32-byte seeds or 64-byte libsodium secrets, all in
-standard base64 (INTEROP 1 and 6). Small-order and non-canonical Ed25519 keys are refused here, on import: some
-libraries accept one constant signature on any message under such a key.
+Public keys arrive raw (32 bytes) or as DER SPKI, private ones as 32-byte seeds, 64-byte libsodium secrets or DER
+PKCS#8, all in standard base64, and the DER forms as PEM too (INTEROP 1 and 6). Small-order and non-canonical Ed25519
+keys are refused here, on import: some libraries accept one constant signature on any message under such a key.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,11 +20,15 @@ from nacl.signing import SigningKey
 from protocol.actions import Role
 
 ALGORITHM = "ed25519"
+KEY_ID_NAMES = ("key_id", "ukId", "ukid", "unique_key_id", "pub_key_id")
+"""What registries and their callers call a key's id (INTEROP 5)."""
 KEY_BYTES = 32
 _SECRET_BYTES = 64
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 _SPKI_X25519 = bytes.fromhex("302a300506032b656e032100")
+_PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
 _PKCS8_X25519 = bytes.fromhex("302e020100300506032b656e04220420")
+_PEM = re.compile(r"\s*-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _ANY_X25519_KEY = X25519PrivateKey.from_private_bytes(bytes(KEY_BYTES))
 
 
@@ -84,11 +89,18 @@ class KeyRecord:
     valid_until: datetime | None = None
 
 
-def _decoded(text: str, what: str) -> bytes:
+def _decoded(text: str, what: str, prefix: bytes) -> bytes:
+    """The bytes of a key; those of DER (or PEM) that begin with ``prefix`` are its last 32."""
+    pem = _PEM.fullmatch(text)
     try:
-        return base64.b64decode(text.strip(), validate=True)
+        raw = base64.b64decode("".join(pem[2].split()) if pem else text.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise KeyUnusable(f"the {what} is not standard base64") from None
+    if len(raw) == len(prefix) + KEY_BYTES and raw.startswith(prefix):
+        return raw[-KEY_BYTES:]
+    if pem is not None:
+        raise KeyUnusable(f"the PEM holds another key than the {what}")
+    return raw
 
 
 def signing_public_key(text: str) -> bytes:
@@ -97,9 +109,7 @@ def signing_public_key(text: str) -> bytes:
     Raises:
         KeyUnusable: not base64, not 32 bytes (or SPKI), not a canonical point, or one of small order.
     """
-    raw = _decoded(text, "signing public key")
-    if len(raw) == len(_SPKI_ED25519) + KEY_BYTES and raw.startswith(_SPKI_ED25519):
-        raw = raw[-KEY_BYTES:]
+    raw = _decoded(text, "signing public key", _SPKI_ED25519)
     if len(raw) != KEY_BYTES:
         raise KeyUnusable(f"the signing public key has {len(raw)} bytes, not {KEY_BYTES}")
     if not crypto_core_ed25519_is_valid_point(raw):
@@ -108,12 +118,12 @@ def signing_public_key(text: str) -> bytes:
 
 
 def signing_private_key(text: str) -> SigningKey:
-    """A signing key from a 32-byte seed or a 64-byte libsodium secret.
+    """A signing key from a 32-byte seed, a 64-byte libsodium secret, or DER PKCS#8 (whose last 32 bytes are the seed).
 
     Raises:
-        KeyUnusable: neither of the two, or a secret whose second half is not the public key of its first.
+        KeyUnusable: none of the three, or a secret whose second half is not the public key of its first.
     """
-    raw = _decoded(text, "signing private key")
+    raw = _decoded(text, "signing private key", _PKCS8_ED25519)
     if len(raw) not in {KEY_BYTES, _SECRET_BYTES}:
         raise KeyUnusable(f"the signing private key has {len(raw)} bytes, not 32 or 64")
     key = SigningKey(raw[:KEY_BYTES])
@@ -128,9 +138,7 @@ def encryption_public_key(text: str) -> X25519PublicKey:
     Raises:
         KeyUnusable: neither of the two, or a point of small order, under which no secret can be shared.
     """
-    raw = _decoded(text, "encryption public key")
-    if len(raw) == len(_SPKI_X25519) + KEY_BYTES and raw.startswith(_SPKI_X25519):
-        raw = raw[-KEY_BYTES:]
+    raw = _decoded(text, "encryption public key", _SPKI_X25519)
     if len(raw) != KEY_BYTES:
         raise KeyUnusable(f"the encryption public key has {len(raw)} bytes, not {KEY_BYTES}")
     key = X25519PublicKey.from_public_bytes(raw)
@@ -147,9 +155,7 @@ def encryption_private_key(text: str) -> X25519PrivateKey:
     Raises:
         KeyUnusable: neither of the two.
     """
-    raw = _decoded(text, "encryption private key")
-    if len(raw) == len(_PKCS8_X25519) + KEY_BYTES and raw.startswith(_PKCS8_X25519):
-        raw = raw[-KEY_BYTES:]
+    raw = _decoded(text, "encryption private key", _PKCS8_X25519)
     if len(raw) != KEY_BYTES:
         raise KeyUnusable(f"the encryption private key has {len(raw)} bytes, not {KEY_BYTES} or PKCS#8")
     return X25519PrivateKey.from_private_bytes(raw)

@@ -9,7 +9,7 @@ is made from it::
                                                                   └──cancel──> CANCELLED
 
 ``status``, ``track``, ``rating`` and ``support`` read and never move. ``settle`` is not a message: it is the BPP's own
-step when everything was returned and billed.
+step when everything was returned and billed. Of an order that is over, ``update`` changes payments alone.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ TRANSITIONS: Mapping[tuple[Stage, str], Stage] = MappingProxyType(
         (Stage.ACTIVE, SETTLE): Stage.COMPLETE,
         (Stage.COMPLETE, "status"): Stage.COMPLETE,
         (Stage.COMPLETE, "track"): Stage.COMPLETE,
+        (Stage.COMPLETE, "update"): Stage.COMPLETE,
         (Stage.COMPLETE, "rating"): Stage.COMPLETE,
         (Stage.COMPLETE, "support"): Stage.COMPLETE,
         (Stage.CANCELLED, "status"): Stage.CANCELLED,
+        (Stage.CANCELLED, "update"): Stage.CANCELLED,
         (Stage.CANCELLED, "rating"): Stage.CANCELLED,
         (Stage.CANCELLED, "support"): Stage.CANCELLED,
     }

@@ -25,6 +25,7 @@ from protocol.keys import ALGORITHM, KeyId
 
 AUTHORIZATION = "Authorization"
 GATEWAY_AUTHORIZATION = "X-Gateway-Authorization"
+PROXY_AUTHORIZATION = "Proxy-Authorization"
 SIGNED_HEADERS = "(created) (expires) digest"
 LABELS = ("BLAKE-512", "BLAKE2b-512")
 SIGNATURE_BYTES = 64
@@ -105,7 +106,7 @@ def parse_header(value: str, name: str = AUTHORIZATION) -> SignatureHeader:
 def _parameters(value: str, name: str) -> dict[str, str]:
     if len(value) > _HEADER_LENGTH_MAX:
         raise _refused("V2-header", name, f"at most {_HEADER_LENGTH_MAX} characters", f"{len(value)}")
-    text = _SCHEME.sub("", value.strip(), count=1)
+    text = _SCHEME.sub("", _unwrapped(value.strip()), count=1)
     parameters: dict[str, str] = {}
     position = 0
     while position < len(text):
@@ -118,6 +119,11 @@ def _parameters(value: str, name: str) -> dict[str, str]:
         parameters[key] = quoted if quoted is not None else bare
         position = match.end()
     return parameters
+
+
+def _unwrapped(value: str) -> str:
+    """One known signer puts the whole header into quotes (INTEROP 1); its own last quote follows the signature's."""
+    return value[1:-1] if value.startswith('"') and value.endswith('""') else value
 
 
 def _key_id(text: str, name: str) -> KeyId:

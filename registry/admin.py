@@ -62,12 +62,14 @@ class AdminApi:
         app.router.add_post("/admin/keys/{subscriber_id}/{key_id}/revoke", self._revoke_key)
 
     async def _list(self, request: web.Request) -> web.Response:
+        """List everybody by id, listed to others or not."""
         self._check(request)
         after = request.query.get("after", "")
         found = await self._database.read(lambda tx: store.listing(tx, after, self._rows_max))
         return json_response({"subscribers": [_shown(one) for one in found]})
 
     async def _decide(self, request: web.Request) -> web.Response:
+        """Approve, suspend, reinstate or revoke a subscriber."""
         actor = self._check(request)
         subscriber_id, decision = request.match_info["subscriber_id"], request.match_info["decision"]
         if decision not in DECISIONS:
@@ -88,6 +90,7 @@ class AdminApi:
         return json_response(_shown(await self._database.write(decide)))
 
     async def _revoke_key(self, request: web.Request) -> web.Response:
+        """Make a key never count again."""
         actor = self._check(request)
         subscriber_id, key_id = request.match_info["subscriber_id"], request.match_info["key_id"]
         now = self._now()

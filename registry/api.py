@@ -7,7 +7,8 @@ be right.
 unsigned (INTEROP 5). A signature that is there has to hold, though: a caller that signs wants to hear that it does so
 wrongly. The key of an application that still waits for its challenge is good enough here, since every
 participant asks for itself until it is listed. Answered are the valid keys of those who are SUBSCRIBED and admitted
-by the operator, and nothing else, whatever is asked: that adapter takes INITIATED and expired entries for good.
+by the operator, and nothing else, whatever is asked: that adapter takes INITIATED and expired entries for good. The
+forms of other registries (`registry.foreign_lookups`) are answered from the same entries.
 
 Both have a rate for each caller's address: over it the answer is 429 with ``Retry-After``.
 """
@@ -49,22 +50,24 @@ from registry import store
 from registry.admission import check_not_barred, withdrawal
 from registry.applications import Application, carried_key, decide, key_record, read_application, signers
 from registry.audit import record
+from registry.foreign_lookups import VLookup, dedi_answer, with_pem_keys
 from registry.settings import RegistryServerSettings
 from registry.subscriptions import LookupQuery, State, is_listed, lookup_answer, lookup_filter
 
 logger = logging.getLogger(__name__)
 
-_HEADERS = ("content-type", "content-encoding", "authorization")
+_HEADERS = ("content-type", "content-encoding", "authorization", "pub_key_format")
 _OFFERED = "POST /subscribe, POST /lookup"
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A parsed request; ``header`` None: unsigned."""
+    """A parsed request; ``header`` None: unsigned; ``pem``: keys are to be told as PEM."""
 
     content: Mapping[str, Any]
     digest: bytes
     header: SignatureHeader | None
+    pem: bool = False
 
 
 class RegistryApi:
@@ -83,24 +86,41 @@ class RegistryApi:
         }
 
     def add_routes(self, app: web.Application) -> None:
-        """Both endpoints, the lookup under its other path too (INTEROP 5), and a NACK for everything else."""
+        """Both endpoints, the lookup in its other forms too (INTEROP 5), and a NACK for everything else."""
         app.router.add_post("/subscribe", self._subscribe)
-        app.router.add_post("/lookup", self._lookup)
-        app.router.add_post("/subscribers/lookup", self._lookup)
+        for path in ("/lookup", "/subscribers/lookup", "/v2.0/lookup"):
+            app.router.add_post(path, self._lookup)
+        app.router.add_post("/vlookup", self._vlookup)
+        app.router.add_get("/lookup/{subscriber_id}/{namespace}/{key_id}", self._dedi_lookup)
         app.router.add_route("*", "/{tail:.*}", self._unknown)
 
     async def _subscribe(self, request: web.Request) -> web.Response:
+        """Join the network, add a key, or end one; signed."""
         return await self._answer("subscribe", request, self._subscribed)
 
     async def _lookup(self, request: web.Request) -> web.Response:
+        """Find subscribers and their keys by id, key, type, domain or place; signed or not."""
         return await self._answer("lookup", request, self._found)
+
+    async def _vlookup(self, request: web.Request) -> web.Response:
+        """Find subscribers as ONDC's vlookup asks, with the signature in the body."""
+        return await self._answer("lookup", request, self._found_by_vlookup)
+
+    async def _dedi_lookup(self, request: web.Request) -> web.Response:
+        """Find one key as DeDi's registries tell it."""
+        asked = LookupQuery(subscriber_id=request.match_info["subscriber_id"], key_id=request.match_info["key_id"])
+
+        async def found(_request: _Request) -> object:
+            return dedi_answer(await self._listed(asked), request.path)
+
+        return await self._answer("lookup", request, found)
 
     async def _unknown(self, request: web.Request) -> web.Response:
         error = UnknownRoute(
             f"{request.method} {request.path[:100]} is no endpoint here; there are: {_OFFERED}.",
             Diagnosis(rule="route", path=request.path[:100], expected=_OFFERED, got=request.method),
         )
-        return nack(error, self._settings.subscriber_id)
+        return nack(error, self._settings.subscriber_id).response
 
     async def _answer(
         self, name: str, request: web.Request, endpoint: Callable[[_Request], Awaitable[object]]
@@ -114,12 +134,12 @@ class RegistryApi:
             return json_response(await endpoint(read))
         except BecknError as error:
             outcome, facts["diagnosis"] = error.diagnosis.rule, str(error.diagnosis)[:500]
-            return nack(error, self._settings.subscriber_id)
+            return nack(error, self._settings.subscriber_id).response
         except Exception:
             logger.exception("answering %s failed", name)
             outcome = "internal"
             failure = BecknError("Something failed here; ask again later.", Diagnosis(rule="internal"))
-            return nack(failure, self._settings.subscriber_id)
+            return nack(failure, self._settings.subscriber_id).response
         finally:
             self._metrics.received.labels(name, outcome).inc()
             took_ms = round((time.perf_counter() - started) * 1_000, 2)
@@ -135,6 +155,8 @@ class RegistryApi:
             )
 
     async def _read(self, request: web.Request) -> _Request:
+        if request.method == "GET":
+            return _Request({}, b"", None)
         headers = {name: ", ".join(request.headers.getall(name)) for name in _HEADERS if name in request.headers}
         # The head alone may refuse it, before the body is read; the body's true length counts afterwards.
         verification.check_media(headers, request.content_length or 1, self._policy)
@@ -151,6 +173,7 @@ class RegistryApi:
             content=parse_object(body, self._policy.max_depth),
             digest=signing.digest(body),
             header=None if value is None else signing.parse_header(value),
+            pem=headers.get("pub_key_format", "").upper() == "PEM",
         )
 
     # -- POST /subscribe ------------------------------------------------------------------------------------
@@ -206,7 +229,19 @@ class RegistryApi:
     async def _found(self, request: _Request) -> object:
         query = lookup_filter(request.content)
         now = self._now()
-        return await self._database.read(lambda tx: self._find(tx, query, request, now))
+        items = await self._database.read(lambda tx: self._find(tx, query, request, now))
+        return [with_pem_keys(item) for item in items] if request.pem else items
+
+    async def _found_by_vlookup(self, request: _Request) -> object:
+        asked = VLookup.read(request.content)
+        records = await self._database.read(lambda tx: _known_keys(tx, asked.sender_id))
+        asked.check_signature(records)
+        return await self._listed(asked.query)
+
+    async def _listed(self, query: LookupQuery) -> list[dict[str, object]]:
+        now = self._now()
+        rows_max = self._settings.lookup_rows_max
+        return await self._database.read(lambda tx: lookup_answer(store.lookup(tx, query, now, rows_max), now))
 
     def _find(self, tx: Connection, query: LookupQuery, request: _Request, now: datetime) -> list[dict[str, object]]:
         if request.header is not None:

@@ -270,7 +270,11 @@ def proven(entry: Subscriber, application: Application, now: datetime) -> Subscr
     Raises:
         NotValid: the subscriber has left meanwhile.
     """
-    state = entry.state if entry.state is State.SUBSCRIBED else advance(entry.state, State.SUBSCRIBED)
+    state = entry.state
+    if state is State.INVALID_SSL:
+        state = advance(state, State.UNDER_SUBSCRIPTION)
+    if state is not State.SUBSCRIBED:
+        state = advance(state, State.SUBSCRIBED)
     return _entry(application, state, entry.admission, created_at=entry.created_at, now=now)
 
 

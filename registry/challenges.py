@@ -3,7 +3,8 @@
 Each application in the database waits for one right answer. The challenger sends ``POST {url}/on_subscribe`` with a
 random text, encrypted for the application's key and signed by the registry. A text counts once and for ``lifetime_s``;
 a wrong or missing answer voids it, and after a growing delay the next attempt has a text of its own. When the attempts
-are spent, the application waits until the subscriber subscribes again.
+are spent, the application waits until the subscriber subscribes again. A newcomer whose TLS certificate does not hold
+is INVALID_SSL until it answers.
 
 What waits is on disk, so a restart goes on with it. Source: Beckn registry 1.1.1, /on_subscribe; INTEROP 6.
 """
@@ -25,7 +26,7 @@ from node.database import Database
 from node.ids import new_token
 from node.landing import land
 from protocol import challenge, signing
-from protocol.errors import PeerFailed
+from protocol.errors import CertificateInvalid, PeerFailed
 from protocol.keys import OwnKeys, encryption_public_key
 from registry import store
 from registry.settings import ChallengeSettings
@@ -115,17 +116,18 @@ class Challenger:
                 return
             delay_s = self._settings.schedule.delay_s(item.attempt, self._jitter())
             due_at = self._now() + timedelta(seconds=delay_s)
-            await self._database.write(lambda tx: store.give_up(tx, item, due_at))
+            insecure = isinstance(failure, CertificateInvalid)
+            await self._database.write(lambda tx: store.give_up(tx, item, self._now(), due_at, insecure=insecure))
             asyncio.get_running_loop().call_later(delay_s, self._wake.set)
         except Exception:
             # The database failed: the application is due again when the challenge's lifetime has passed.
             logger.exception("a challenge failed", extra=facts)
             return
         spent = "; it has to subscribe again" if self._settings.schedule.is_spent(item.attempt) else ""
-        reason = failure or "the challenge does not count any more"
+        reason = failure.sentence if failure is not None else "the challenge does not count any more"
         logger.warning("challenge %d not answered: %s%s", item.attempt, reason, spent, extra=facts)
 
-    async def _failure(self, item: Challenge) -> str | None:
+    async def _failure(self, item: Challenge) -> PeerFailed | None:
         """Send the challenge; None when its answer was right, else what was wrong."""
         application = item.application
         peer = encryption_public_key(application.encryption_public_key)
@@ -140,11 +142,11 @@ class Challenger:
             url = f"{application.url}/on_subscribe"
             answer = await self._client.post(url, body, {signing.AUTHORIZATION: self._sign(body)})
         except PeerFailed as error:
-            return error.sentence
+            return error
         if answer.nack is not None:
-            return answer.nack
+            return PeerFailed(answer.nack)
         content = answer.json()
         given = content.get("answer") if isinstance(content, dict) else None
         if isinstance(given, str) and hmac.compare_digest(given.encode(), item.text.encode()):
             return None
-        return "the answer is wrong"
+        return PeerFailed("the answer is wrong")

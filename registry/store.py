@@ -33,7 +33,7 @@ from node.database import lock, notify
 from protocol.actions import Role
 from registry.applications import Application, Change, Standing, proven
 from registry.audit import REGISTRY, metadata, record
-from registry.subscriptions import Admission, LookupQuery, State, Subscriber, SubscriberKey
+from registry.subscriptions import Admission, LookupQuery, State, Subscriber, SubscriberKey, advance
 
 CHANNEL = "challenges"
 EVERYWHERE = "*"
@@ -268,8 +268,15 @@ def answered(tx: Connection, challenge: Challenge, now: datetime) -> bool:
     return True
 
 
-def give_up(tx: Connection, challenge: Challenge, due_at: datetime) -> None:
-    """The challenge was not answered or wrongly: it is void, and the next attempt is at ``due_at``."""
+def give_up(tx: Connection, challenge: Challenge, now: datetime, due_at: datetime, *, insecure: bool = False) -> None:
+    """The challenge was not answered or wrongly: it is void, and the next attempt is at ``due_at``.
+
+    ``insecure``: because the subscriber's certificate does not hold.
+    """
+    held = hold(tx, challenge.application.subscriber_id) if insecure else None
+    if held is not None and held.subscriber.state is State.UNDER_SUBSCRIPTION:
+        _put_subscriber(tx, replace(held.subscriber, state=advance(held.subscriber.state, State.INVALID_SSL)))
+        record(tx, now, REGISTRY, "invalid-ssl", challenge.application.subscriber_id, url=challenge.application.url)
     mine = (applications.c.subscriber_id == challenge.application.subscriber_id) & (
         applications.c.challenge == challenge.text
     )

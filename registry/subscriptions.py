@@ -4,7 +4,7 @@ Source: Beckn registry 1.1.1 and INTEROP 5. A subscriber has one state, moved on
 
     INITIATED ──challenged──> UNDER_SUBSCRIPTION ──answered──> SUBSCRIBED ──last key ended──> EXPIRED
     EXPIRED, INVALID_SSL ──challenged again──> UNDER_SUBSCRIPTION
-    any of the first three ──bad certificate──> INVALID_SSL
+    UNDER_SUBSCRIPTION ──bad certificate──> INVALID_SSL
     any ──leaves──> UNSUBSCRIBED ──subscribes again──> INITIATED
 
 It has any number of keys. A key counts from the moment its challenge was answered and within its own window, so a
@@ -23,9 +23,9 @@ from types import MappingProxyType
 
 from protocol.actions import Role
 from protocol.errors import Diagnosis, NotValid
+from protocol.keys import KEY_ID_NAMES
 from protocol.moments import timestamp_text
 
-KEY_ID_NAMES = ("key_id", "ukId", "ukid", "unique_key_id", "pub_key_id")
 _TEXT_LENGTH_MAX = 255
 
 
@@ -51,12 +51,12 @@ class Admission(StrEnum):
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        State.INITIATED: frozenset({State.UNDER_SUBSCRIPTION, State.INVALID_SSL, State.UNSUBSCRIBED}),
+        State.INITIATED: frozenset({State.UNDER_SUBSCRIPTION, State.UNSUBSCRIBED}),
         # A subscriber that asks again before it has answered gets a new challenge and stays where it is.
         State.UNDER_SUBSCRIPTION: frozenset(
             {State.UNDER_SUBSCRIPTION, State.SUBSCRIBED, State.INVALID_SSL, State.UNSUBSCRIBED}
         ),
-        State.SUBSCRIBED: frozenset({State.EXPIRED, State.INVALID_SSL, State.UNSUBSCRIBED}),
+        State.SUBSCRIBED: frozenset({State.EXPIRED, State.UNSUBSCRIBED}),
         State.EXPIRED: frozenset({State.UNDER_SUBSCRIPTION, State.UNSUBSCRIBED}),
         State.INVALID_SSL: frozenset({State.UNDER_SUBSCRIPTION, State.UNSUBSCRIBED}),
         State.UNSUBSCRIBED: frozenset({State.INITIATED}),

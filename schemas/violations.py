@@ -2,7 +2,7 @@
 
 A validator's error becomes one `Violation` or several:
 
-- A member that nobody knows gets a violation of its own, whose path is that member.
+- A member that nobody knows gets a violation of its own, whose path is that member; so does one that is missing.
 - Where several alternatives fail (``anyOf``, ``oneOf``), those of the nearest alternative are told: the one
   with the fewest errors.
 - When an object that `$ref` or `allOf` brings in fails, ``unevaluatedProperties`` calls all of its members
@@ -50,9 +50,9 @@ _LIMITS = {
 class Violation:
     """One thing that is wrong with a message.
 
-    ``path`` is a JSON pointer into the message ("" is the message itself), ``rule`` the schema family and the
-    keyword ("core-1.1.1/required"), ``expected`` and ``got`` short texts (``got`` at most 200 characters),
-    ``sentence`` what to change.
+    ``path`` is a JSON pointer into the message ("" is the message itself; a missing member has its own pointer),
+    ``rule`` the schema family and the keyword ("core-1.1.1/required"), ``expected`` and ``got`` short texts (``got`` at
+    most 200 characters), ``sentence`` what to change.
     """
 
     path: str
@@ -87,6 +87,15 @@ class Source:
         found = self.resolver.lookup(owner).contents if owner else None
         return str(found.get("description", "")) if isinstance(found, dict) else ""
 
+    def counted(self, error: ValidationError) -> str:
+        """What ``contains`` asks for: 'one item whose descriptor.code is "tariff-id"'."""
+        place, _, keyword = (error.absolute_keyword_location or "").rpartition("/")
+        owner = self.resolver.lookup(place).contents if place else None
+        asked = owner.get("contains") if isinstance(owner, dict) else None
+        number = "at most one item" if keyword == "maxContains" else "an item"
+        words = [f"{name} is {_quoted(value)}" for name, value in _constants(asked, "")]
+        return f"{number} whose {' and '.join(words)}" if words else f"{number} that satisfies contains"
+
 
 def violations(errors: Sequence[ValidationError], family: str, source: Source) -> Iterator[Violation]:
     """The errors of one message as violations, in the validator's order; ``family`` begins each rule."""
@@ -112,15 +121,18 @@ def unreadable_text(family: str) -> Violation:
 
 
 def _violation(error: ValidationError, family: str, source: Source) -> Violation:
+    rule = f"{family}/{error.kind.name}"
     where = pointer(error.instance_path)
     expected, got = _expected(error, source), shown(error.instance)
     if error.kind.name == "required":
+        path = pointer([*error.instance_path, error.kind.value])
         sentence = f"Add {expected} to {where or 'the message'}."
-    elif error.kind.name == "falseSchema":
+        return Violation(path, rule, expected, shorten(f"nothing, in {got}"), sentence)
+    if error.kind.name == "falseSchema":
         sentence = f"Take {got} out of {where or 'the message'}: it may not stand there."
     else:
         sentence = f"Change {where or 'the message'} to {expected}; it is {got}."
-    return Violation(where, f"{family}/{error.kind.name}", expected, got, sentence)
+    return Violation(where, rule, expected, got, sentence)
 
 
 def _unknown_members(
@@ -166,6 +178,8 @@ def _expected(error: ValidationError, source: Source) -> str:
             return source.description(error) or f"text that matches {value}"
         case "format":
             return _FORMATS.get(value, f"text in the format {value}")
+        case "contains":
+            return source.counted(error)
         case "uniqueItems":
             return "items that all differ"
         case "falseSchema":
@@ -198,6 +212,16 @@ def _list(values: Sequence[Any], conjunction: str) -> str:
     if len(values) > _NAMES_SHOWN:
         quoted.append(f"{len(values) - _NAMES_SHOWN} more")
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {conjunction} {quoted[-1]}"
+
+
+def _constants(schema: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The members whose value a schema fixes, by their names from here on ("descriptor.code")."""
+    if not isinstance(schema, dict):
+        return
+    if "const" in schema:
+        yield name or "value", schema["const"]
+    for step, inner in schema.get("properties", {}).items():
+        yield from _constants(inner, f"{name}.{step}" if name else step)
 
 
 def _with_article(type_name: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from node.client import Exchange, PeerClient
+from node.client import Answer, Exchange, PeerClient
 from protocol.addresses import AddressRules
 from protocol.errors import AddressForbidden, PeerFailed
 from tests.node.test_addresses import LOOPBACK, PUBLIC, ScriptedResolver
@@ -216,3 +216,21 @@ async def test_a_form_is_sent_as_one() -> None:
         (arrival,) = called.arrivals
     assert isinstance(arrival, Arrival)
     assert (arrival.headers["Content-Type"], arrival.body) == ("application/x-www-form-urlencoded", b"consent=yes")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "garbage"),
+    [
+        (200, b'{"message":{"ack":{"status":"ACK"}}}', False),
+        (202, b"", False),
+        (204, b"", False),
+        (200, b"<html>Welcome</html>", True),
+        (200, b'{"message":', True),
+        (202, b"\x80\x81", True),
+        (502, b"<html>Bad gateway</html>", False),
+    ],
+)
+def test_a_body_that_is_no_json_is_no_acknowledgement_whatever_the_status_says(
+    status: int, body: bytes, garbage: bool
+) -> None:
+    assert Answer(status, body).is_garbage is garbage

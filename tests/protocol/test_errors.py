@@ -64,7 +64,7 @@ def test_every_named_wire_code_is_one_of_beckn_005_and_stands_once() -> None:
 
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     retryable = {name for name, found in CLASSES.items() if found.retryable}
-    assert retryable == {"TooManyRequests", "PeerFailed", "RegistryUnavailable"}
+    assert retryable == {"TooManyRequests", "PeerFailed", "RegistryUnavailable", "CertificateInvalid"}
 
 
 def test_an_error_without_a_diagnosis_is_diagnosed_by_its_class() -> None:

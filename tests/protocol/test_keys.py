@@ -25,6 +25,8 @@ SIGNING_PUBLIC = SIGNING.public_key().public_bytes_raw()
 ENCRYPTION_PUBLIC = ENCRYPTION.public_key().public_bytes_raw()
 SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 PKCS8 = (Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+PEM_SPKI = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+PEM_PKCS8 = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 READERS = [keys.signing_public_key, keys.signing_private_key, keys.encryption_public_key, keys.encryption_private_key]
 _SEEDS = st.binary(min_size=32, max_size=32)
 
@@ -100,8 +102,12 @@ def test_an_encryption_key_s_spki_is_no_signing_key() -> None:
 # -- signing private keys -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("raw", [SEED, SEED + SIGNING_PUBLIC], ids=["32-byte seed", "64-byte libsodium secret"])
-def test_a_signing_private_key_is_read_as_seed_and_as_libsodium_secret(raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [SEED, SEED + SIGNING_PUBLIC, SIGNING.private_bytes(*PKCS8)],
+    ids=["32-byte seed", "64-byte libsodium secret", "PKCS#8"],
+)
+def test_a_signing_private_key_is_read_as_seed_as_libsodium_secret_and_as_pkcs8(raw: bytes) -> None:
     assert bytes(keys.signing_private_key(b64(raw)).verify_key) == SIGNING_PUBLIC
 
 
@@ -197,3 +203,34 @@ def test_own_keys_publish_what_the_registry_holds() -> None:
 def test_a_key_id_is_written_in_three_parts() -> None:
     assert OWN.id == KeyId("producer.example", "key-1")
     assert OWN.id.text == "producer.example|key-1|ed25519"
+
+
+# -- PEM --------------------------------------------------------------------------------------------------------
+
+
+def test_each_kind_of_key_is_read_as_pem() -> None:
+    assert keys.signing_public_key(SIGNING.public_key().public_bytes(*PEM_SPKI).decode()) == SIGNING_PUBLIC
+    assert bytes(keys.signing_private_key(SIGNING.private_bytes(*PEM_PKCS8).decode())) == SEED
+    public = keys.encryption_public_key(ENCRYPTION.public_key().public_bytes(*PEM_SPKI).decode())
+    assert public.public_bytes_raw() == ENCRYPTION_PUBLIC
+    private = keys.encryption_private_key(ENCRYPTION.private_bytes(*PEM_PKCS8).decode())
+    assert private.public_key().public_bytes_raw() == ENCRYPTION_PUBLIC
+
+
+def test_pem_with_the_line_ends_of_windows_and_space_around_it_is_read() -> None:
+    pem = SIGNING.public_key().public_bytes(*PEM_SPKI).decode().replace("\n", "\r\n")
+    assert keys.signing_public_key(f"\n{pem} ") == SIGNING_PUBLIC
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_pem_of_another_kind_of_key_is_refused_and_not_shown(reader: Callable[[str], object]) -> None:
+    pems = {
+        keys.signing_public_key: SIGNING.public_key().public_bytes(*PEM_SPKI),
+        keys.signing_private_key: SIGNING.private_bytes(*PEM_PKCS8),
+        keys.encryption_public_key: ENCRYPTION.public_key().public_bytes(*PEM_SPKI),
+        keys.encryption_private_key: ENCRYPTION.private_bytes(*PEM_PKCS8),
+    }
+    for pem in (pem.decode() for kind, pem in pems.items() if kind is not reader):
+        with pytest.raises(KeyUnusable) as caught:
+            reader(pem)
+        assert pem.splitlines()[1] not in str(caught.value)

@@ -25,8 +25,8 @@ LEGAL = {
         "cancel": "CANCELLED",
         "settle": "COMPLETE",
     },
-    "COMPLETE": {"status": "COMPLETE", "track": "COMPLETE", "rating": "COMPLETE", "support": "COMPLETE"},
-    "CANCELLED": {"status": "CANCELLED", "rating": "CANCELLED", "support": "CANCELLED"},
+    "COMPLETE": dict.fromkeys(("status", "track", "update", "rating", "support"), "COMPLETE"),
+    "CANCELLED": dict.fromkeys(("status", "update", "rating", "support"), "CANCELLED"),
 }
 STEPS = [*ACTIONS, SETTLE, "haggle", ""]
 ILLEGAL = [(stage, step) for stage, step in product(Stage, STEPS) if step not in LEGAL[stage]]

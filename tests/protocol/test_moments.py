@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.moments import duration_text, parse_duration, parse_timestamp, timestamp_text
+from protocol.moments import duration_text, has_zone, parse_duration, parse_timestamp, timestamp_text
 
 TEN = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 _OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -193,3 +193,23 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert duration >= timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("2026-11-20T10:00:00Z", True),
+        ("2026-11-20 10:00:00+05:30", True),
+        ("2026-11-20T10:00:00", False),
+        ("2026-11-20", False),
+        ("soon", False),
+    ],
+)
+def test_a_time_names_its_zone_or_does_not(text: str, named: bool) -> None:
+    assert has_zone(text) is named
+
+
+def test_a_time_without_a_zone_is_of_the_zone_that_is_asked_for() -> None:
+    india = timezone(timedelta(hours=5, minutes=30))
+    assert parse_timestamp("2026-11-20T10:00:00", india) == datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
+    assert parse_timestamp("2026-11-20T10:00:00Z", india) == datetime(2026, 11, 20, 10, tzinfo=UTC)

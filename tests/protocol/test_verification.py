@@ -247,7 +247,7 @@ def test_a_lifetime_beyond_the_calendar_does_not_break_the_check() -> None:
 @pytest.mark.parametrize(
     ("message", "path"),
     [
-        pytest.param({}, "/message", id="a missing order"),
+        pytest.param({}, "/message/order", id="a missing order"),
         pytest.param({"order": []}, "/message/order", id="an order that is a list"),
         pytest.param({"order": {"items": "battery-7"}}, "/message/order/items", id="items that are a text"),
         pytest.param({"order": {"items": [{"id": 7}]}}, "/message/order/items/0/id", id="an id that is a number"),

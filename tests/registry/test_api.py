@@ -16,9 +16,9 @@ from node.clocks import wall_clock
 from node.problems import json_response
 from protocol import signing
 from protocol.actions import Role
+from protocol.keys import KEY_ID_NAMES
 from protocol.moments import timestamp_text
 from registry.app import Registry
-from registry.subscriptions import KEY_ID_NAMES
 from tests.messages import header, own_keys
 from tests.peers import Arrival
 from tests.registry.platforms import DOMAIN, Platform, error_of, next_keys, platform, right

@@ -116,6 +116,18 @@ async def test_health_and_ready_are_open_and_metrics_needs_the_token(registry: R
                 assert (path, response.status) == (path, status)
 
 
+async def test_every_answer_carries_the_headers_that_tell_a_browser_to_do_nothing_with_it(registry: Registry) -> None:
+    url = registry.peer_settings.url
+    async with aiohttp.ClientSession() as session:
+        for method, path in [("GET", "/keys"), ("POST", "/lookup"), ("GET", "/no-such-page"), ("GET", "/metrics")]:
+            async with session.request(method, url + path, json={}) as response:
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+                assert response.headers["X-Frame-Options"] == "DENY"
+                assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+                # That is for listeners with TLS only.
+                assert "Strict-Transport-Security" not in response.headers
+
+
 async def test_metrics_count_what_was_answered(registry: Registry, bpp: Platform) -> None:
     await bpp.join()
     await bpp.subscribe(signing_public_key="weak")

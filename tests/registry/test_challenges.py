@@ -226,7 +226,7 @@ async def test_a_challenge_that_was_given_up_is_void_and_the_next_one_has_its_de
     item = await next_challenge(database, "one")
     assert item is not None
     due_at = NOW + timedelta(seconds=5)
-    await database.write(lambda tx: store.give_up(tx, item, due_at))
+    await database.write(lambda tx: store.give_up(tx, item, NOW, due_at))
     assert not await answered(database, item)
     assert await next_challenge(database, "too early", due_at - timedelta(milliseconds=1)) is None
     again = await next_challenge(database, "two", due_at)

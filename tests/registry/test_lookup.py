@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from protocol.actions import Role
+from protocol.keys import KEY_ID_NAMES
 from protocol.moments import timestamp_text
 from registry.app import Registry
-from registry.subscriptions import KEY_ID_NAMES
 from tests.messages import own_keys
 from tests.registry.platforms import DOMAIN, Platform, error_of, next_keys, platform, registry_settings
 from tests.waiting import until

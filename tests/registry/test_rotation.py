@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -79,7 +80,9 @@ class Scene:
 
     def keys(self, *arguments: str) -> str:
         """Run ``beckn-battery keys`` for the BAP; what it prints."""
-        result = CliRunner().invoke(main, ["keys", *arguments, "--config", str(self.config)])
+        # The command has an event loop of its own, so it needs a thread of its own.
+        with ThreadPoolExecutor(1) as pool:
+            result = pool.submit(CliRunner().invoke, main, ["keys", *arguments, "--config", str(self.config)]).result()
         assert result.exit_code == 0, result.output
         return result.output
 

@@ -182,6 +182,7 @@ WANTED_DIFFERENCES = [
     ("S4", EMAIL, "two words@bhadra.example", True, True, False),
     ("S4", EMAIL, "desk@@bhadra.example", True, True, False),
     ("S4", EMAIL, "ü@bhadra.example", True, True, False),
+    ("S4", EMAIL, "Desk <desk@bhadra.example>", True, True, False),
     ("S5", "/message/order/\ud800", "any", False, True, False),
 ]
 

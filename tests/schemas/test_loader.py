@@ -134,7 +134,7 @@ def test_a_message_whose_context_names_another_action_is_refused(action: str) ->
 @pytest.mark.parametrize("action", MESSAGES)
 def test_a_message_without_context_is_refused(action: str) -> None:
     violation = _only(core(action).explain({"message": MESSAGES[action]}))
-    assert (violation.path, violation.rule) == ("", "core-1.1.1/required")
+    assert (violation.path, violation.rule) == ("/context", "core-1.1.1/required")
 
 
 @pytest.mark.parametrize("action", MESSAGES)
@@ -148,7 +148,7 @@ def test_a_request_without_its_required_member_is_refused(name: str) -> None:
     message = _message(name)
     del message["message"][required]
     violation = _only(core(name).explain(message))
-    assert (violation.path, violation.expected) == ("/message", f'the member "{required}"')
+    assert (violation.path, violation.expected) == (f"/message/{required}", f'the member "{required}"')
 
 
 @pytest.mark.parametrize("action", [name for name in MESSAGES if name.startswith("on_")])
@@ -200,13 +200,13 @@ def test_an_acknowledgement_is_judged_by_its_shape(body: Any, fits: bool) -> Non
     assert ack().is_valid(body) == fits
 
 
-def test_a_missing_member_is_named_with_what_is_there_instead() -> None:
+def test_a_missing_member_is_named_by_its_own_pointer_with_what_is_there_instead() -> None:
     assert core("select").explain({"context": {"action": "select"}, "message": {"cart": {}}}) == [
         Violation(
-            path="/message",
+            path="/message/order",
             rule="core-1.1.1/required",
             expected='the member "order"',
-            got='an object with "cart"',
+            got='nothing, in an object with "cart"',
             sentence='Add the member "order" to /message.',
         )
     ]

@@ -146,6 +146,17 @@ def test_a_value_that_fits_two_exclusive_alternatives_is_told_as_such() -> None:
         ({"format": "date"}, "today", "a date such as 2026-04-01"),
         ({"format": "ipv4"}, "::1", "text in the format ipv4"),
         (False, 1, "nothing"),
+        ({"contains": {"properties": {"a": {"const": 1}}}, "minContains": 2}, [{"a": 2}], "an item whose a is 1"),
+        (
+            {"contains": {"properties": {"a": {"const": 1}}}, "maxContains": 1},
+            [{"a": 1}, {"a": 1}],
+            "at most one item whose a is 1",
+        ),
+        (
+            {"contains": {"properties": {"a": {"properties": {"b": {"const": "x"}}}}}},
+            [1.5, {"a": {"b": 1}}][1:],
+            'an item whose a.b is "x"',
+        ),
     ],
 )
 def test_what_was_expected_is_told_in_words(schema: Any, value: Any, expected: str) -> None:
@@ -156,7 +167,7 @@ def test_what_was_expected_is_told_in_words(schema: Any, value: Any, expected: s
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        ({"contains": {"const": 1}}, [2]),
+        ({"contains": {"type": "string"}}, [2]),
         ({"not": {"type": "string"}}, "a"),
         ({"propertyNames": {"maxLength": 1}}, {"ab": 1}),
     ],
