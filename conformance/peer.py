@@ -250,7 +250,7 @@ class Peer:
         async with self._news:
             self._arrivals[transaction_id].append(arrival)
             self._news.notify_all()
-        return ack()
+        return ack().response
 
 
 def refusal(error: BecknError) -> str:

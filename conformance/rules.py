@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from conformance.checks import bodies, business, envelope, flow, headers, search
+from conformance.checks import bodies, business, envelope, flow, headers, market, search, service
 from conformance.checks.headers import unauthenticated
 from conformance.verdicts import Check, Rule, Severity
 from protocol.actions import Role
@@ -18,6 +18,7 @@ _ACK = "Beckn core 1.1.1, Ack"
 _CONTEXT = "Beckn core 1.1.1, Context"
 _SIGNATURE = "BECKN-006"
 _CODES = "BECKN-005"
+_UPDATE = "Beckn core 1.1.1, /on_update"
 _STORAGE = "battery-storage schemas 1"
 
 _MUST = Severity.MUST
@@ -104,16 +105,42 @@ _BUSINESS: tuple[Rule, ...] = (
     Rule("same-id", "Other bytes under a known message_id: NACK", _CONTEXT, _MUST, business.same_id_twice),
 )
 
+_MARKET: tuple[Rule, ...] = (
+    Rule("catalog-pages", "The pages of an answer make one catalog", _STORAGE, _SHOULD, market.pages_fit_together),
+    Rule(
+        "catalog-elsewhere",
+        "A search far from every battery finds none",
+        "Beckn core 1.1.1, Circle",
+        _SHOULD,
+        market.nothing_is_elsewhere,
+    ),
+)
+
 _FLOW: tuple[Rule, ...] = (
     Rule("flow-select", "select is answered with a quote", "Beckn core 1.1.1, /on_select", _MUST, flow.selected),
     Rule("flow-init", "init is answered with terms", "Beckn core 1.1.1, /on_init", _MUST, flow.initialised),
     Rule("flow-form", "The form of on_init can be submitted", "Beckn core 1.1.1, XInput", _MUST, flow.consented),
     Rule("flow-confirm", "confirm makes an active order", "Beckn core 1.1.1, /on_confirm", _MUST, flow.confirmed),
     Rule("flow-status", "status tells the order", "Beckn core 1.1.1, /on_status", _MUST, flow.told),
+    Rule(
+        "flow-track", "track is answered with a URL, or 40005", "Beckn core 1.1.1, /on_track", _SHOULD, service.tracked
+    ),
+    Rule("flow-update", "update of items changes amount and quote", _UPDATE, _SHOULD, service.updated),
+    Rule("flow-update-target", "An unknown update_target: NACK or error 30012", _CODES, _SHOULD, service.other_target),
+    Rule("flow-rating", "A rating of the order is taken", "Beckn core 1.1.1, /on_rating", _SHOULD, service.rated),
+    Rule("flow-rating-value", "A rating of 99: error 30015", _CODES, _SHOULD, service.rated_beyond),
+    Rule("flow-support", "support names whom to reach", "Beckn core 1.1.1, /on_support", _SHOULD, service.supported),
     Rule("flow-cancel", "cancel ends the order", "Beckn core 1.1.1, /on_cancel", _MUST, flow.cancelled),
     Rule("flow-storage", "The answers are storage contracts", _STORAGE, _SHOULD, flow.fits_storage),
+    Rule(
+        "offer-above",
+        "Who offers more than the price is not charged more",
+        "Beckn core 1.1.1, Price",
+        _SHOULD,
+        market.an_offer_is_not_charged_more,
+    ),
 )
 
 RULES: Mapping[Role, tuple[Rule, ...]] = MappingProxyType(
-    {Role.BPP: (*_SEARCH, *_HEADERS, *_ENVELOPES, *_BODIES, *_BUSINESS, *_FLOW)}
+    {Role.BPP: (*_SEARCH, *_HEADERS, *_ENVELOPES, *_BODIES, *_BUSINESS, *_MARKET, *_FLOW)}
 )

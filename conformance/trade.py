@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import urljoin
 
 import orjson
 
@@ -17,18 +17,20 @@ from conformance.conversation import Conversation, error_of
 from conformance.messages import BILLING, Letter, Pick
 from conformance.peer import Arrival, Sent
 from conformance.verdicts import Breach, NotReached, Request
-from energy.offers import CancelRequest, ConsentForm, Message, Order, OrderStatus, StatusRequest
+from energy.offers import CancelRequest, ConsentForm, Message, Order, OrderStatus, StatusRequest, UpdateRequest
 from energy.quantities import kilo_text
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read
+from energy.wire.v1.tolerances.rules import Known
 from protocol.errors import BecknError
+from protocol.forms import FORM_TYPE, read_form
 from protocol.verification import Verified
 
 T = TypeVar("T")
 
 CANCELLATION_REASON = "5"  # The one that the network's own examples give (ENERGY 1.1).
-_FORM = urlencode({"consent": "yes"}).encode()
-_FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+_PAGES_MAX = 5
+_FORM_HEADERS = {"Content-Type": FORM_TYPE, "Accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,18 @@ class Trade:
         """``status`` of the contract."""
         return await self._once("status", self._status)
 
+    async def updated(self, request: UpdateRequest) -> Step:
+        """``update`` of the contract."""
+        return await self._once("update", lambda: self._about_order("update", request))
+
     async def cancelled(self) -> Step:
         """``cancel`` of the contract: it is not left behind in the target's book."""
         return await self._once("cancel", self._cancel)
+
+    @property
+    def transaction_id(self) -> str:
+        """The transaction that all steps are in."""
+        return self._search.transaction_id
 
     def answers(self) -> list[Step]:
         """The steps that were answered so far."""
@@ -163,10 +174,10 @@ class Trade:
         return step
 
     async def _status(self) -> Step:
-        return await self._about_order("status", StatusRequest(await self._order_id()))
+        return await self._about_order("status", StatusRequest(await self.order_id()))
 
     async def _cancel(self) -> Step:
-        request = CancelRequest(await self._order_id(), CANCELLATION_REASON, "The conformance run is over.")
+        request = CancelRequest(await self.order_id(), CANCELLATION_REASON, "The conformance run is over.")
         step = await self._about_order("cancel", request)
         if step.order.status is not OrderStatus.CANCELLED:
             raise step.sent.breach("an order with status CANCELLED", f"status {step.order.status}")
@@ -178,13 +189,14 @@ class Trade:
             raise NotReached("it needs a catalog that offers something for the use that was searched for")
         return messages.order(pick, self._talk.use)
 
-    async def _order_id(self) -> str:
+    async def order_id(self) -> str:
+        """The id of the confirmed order."""
         confirmed = await self.confirmed()
         return confirmed.order.order_id or ""
 
     async def _about_order(self, action: str, request: Message) -> Step:
         step = await self._step(action, request)
-        order_id = await self._order_id()
+        order_id = await self.order_id()
         if step.order.order_id != order_id:
             raise step.sent.breach(f"the order {order_id}", f"the order {step.order.order_id}")
         return step
@@ -195,20 +207,31 @@ class Trade:
         if error := error_of(verified.content):
             raise sent.breach(f"on_{action} without an error", orjson.dumps(error).decode()[:300])
         try:
-            told = read(f"on_{action}", verified.message, known_use=self._talk.use)
+            told = read(f"on_{action}", verified.message, known=Known.of(self._talk.use))
         except WireError as error:
             raise sent.breach("an order that a storage trade can read", str(error)) from None
         return Step(sent, verified, cast(Order, told))
 
     async def _submitted(self, form: ConsentForm, asked: Sent) -> str:
-        """Look at the form as a person would, submit consent, and return the id of the submission."""
+        """Open each page of the form as a person would, agree to it, and return the id of the submission."""
         if form.url is None:
             raise asked.breach("an xinput with the form's URL", "a required form without one")
-        page = await self._talk.peer.request(Request("GET", form.url, {}, b""))
+        url = form.url
+        for _ in range(_PAGES_MAX):
+            sent = await self._submit_page(url)
+            submission_id, following = sent.content.get("submission_id"), sent.content.get("next")
+            if sent.answer.nack is None and isinstance(submission_id, str):
+                return submission_id
+            if not isinstance(following, str):
+                break
+            url = urljoin(url, following)
+        raise sent.breach('the JSON object {"submission_id": "…"}, or {"next": "…"} with the URL of another page')
+
+    async def _submit_page(self, url: str) -> Sent:
+        page = await self._talk.peer.request(Request("GET", url, {}, b""))
         if page.answer.status != 200:
             raise page.breach("the form, with HTTP status 200")
-        sent = await self._talk.peer.request(Request("POST", form.url, _FORM_HEADERS, _FORM))
-        submission_id = sent.content.get("submission_id")
-        if sent.answer.nack is not None or not isinstance(submission_id, str):
-            raise sent.breach('the JSON object {"submission_id": "…"}')
-        return submission_id
+        form = read_form(page.answer.body)
+        if form is None:
+            raise page.breach("a page with an HTML form")
+        return await self._talk.peer.request(Request("POST", urljoin(url, form.action), _FORM_HEADERS, form.body))

@@ -1,4 +1,4 @@
-"""``init``: the terms of the contract, and the form that hands control of charging over for automatic dispatch."""
+"""``init``: the terms of the contract, and the form by which a person agrees to them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bpp.actions.lookups import content_of, peer_of
+from bpp.actions.lookups import order_content, peer_of
 from bpp.contracts import Consent, Contract
 from bpp.desk import Desk
 from bpp.store import trade
-from energy.offers import ContractState, DispatchMode, Order, PaymentType
+from bpp.taxes import paid_by
+from energy.offers import ContractState, Order, PaymentType
 from node.ids import new_token
 from node.inbox import Decision, Received
 from protocol.errors import INVALID_REQUEST, PAYMENT_NOT_SUPPORTED, QUOTE_UNAVAILABLE, TradeRefused
@@ -19,8 +20,8 @@ from protocol.lifecycle import Stage, after
 
 async def handle(desk: Desk, received: Received) -> Decision:
     """Keep who pays, and answer with quote, payment terms and form."""
-    order = content_of(received, Order)
-    moment, form_token = desk.moment(), new_token()
+    order = await order_content(desk, received)
+    moment, asked = desk.moment(), Consent(form_token=new_token(), once=new_token())
     peer = peer_of(received)
 
     def decide(tx: Connection) -> None:
@@ -34,13 +35,13 @@ async def handle(desk: Desk, received: Received) -> Decision:
             raise TradeRefused(INVALID_REQUEST, "Say in billing who pays.", "/message/order/billing")
         check_payment(order)
         contract = replace(
-            known,
+            paid_by(known, order.billing, desk.settings),
             peer=peer,
             stage=stage,
             state=ContractState.INITIATED,
             state_at=moment.trade,
-            billing=order.billing,
-            consent=_consent(known, form_token),
+            # Agreed to once for a selection: asking for the terms again changes nothing about that.
+            consent=known.consent or asked,
             producer_meter_address=order.producer_meter_address or known.producer_meter_address,
         )
         trade.save(tx, contract)
@@ -70,10 +71,3 @@ def check_payment(order: Order) -> None:
     if order.payment is not None and order.payment.payment_type is not offered:
         sentence = f"Payment is {offered} here: the invoice comes when the energy has been returned."
         raise TradeRefused(PAYMENT_NOT_SUPPORTED, sentence, "/message/order/payments/0/type")
-
-
-def _consent(known: Contract, form_token: str) -> Consent | None:
-    """Consent is asked for once for a selection; with manual dispatch nothing is handed over."""
-    if known.mode is not DispatchMode.AUTOMATIC:
-        return None
-    return known.consent or Consent(form_token)

@@ -60,7 +60,7 @@ class Target:
     calls: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, _arrival: Arrival) -> web.Response:
-        return ack()
+        return ack().response
 
     async def close(self) -> None:
         for call in self.calls:
@@ -83,8 +83,8 @@ class Silent(Target):
         try:
             self.check(arrival)
         except BecknError as error:
-            return nack(error, TARGET_ID)
-        return ack()
+            return nack(error, TARGET_ID).response
+        return ack().response
 
     def check(self, arrival: Arrival) -> None:
         action = arrival.path.removeprefix("/beckn/")
@@ -107,7 +107,7 @@ class Talkative(Target):
         return self.acknowledgement()
 
     def acknowledgement(self) -> web.Response:
-        return ack()
+        return ack().response
 
     async def call_back(self, arrival: Arrival) -> None:
         content = self.content(arrival)
@@ -173,7 +173,7 @@ class TwoFaced(Talkative):
         taken = await super().answer(arrival)
         if "Authorization" in arrival.headers:
             return taken
-        return nack(NotAuthenticated("Sign it."), TARGET_ID)
+        return nack(NotAuthenticated("Sign it."), TARGET_ID).response
 
 
 class Echoing(Talkative):

@@ -12,11 +12,15 @@ from energy.offers import (
     Cancellation,
     ConsentForm,
     ContractState,
+    FeedbackForm,
+    Message,
     Order,
     OrderStatus,
     Payment,
     PaymentType,
     Quote,
+    SupportContact,
+    Tracking,
 )
 from energy.quantities import Money
 from energy.tariffs import Line, LineTitle
@@ -36,6 +40,7 @@ class Trader(Talkative):
     """Trades as it should, one order at a time."""
 
     ordered: Order | None = None
+    page = 2
 
     async def answer(self, arrival: Arrival) -> web.Response:
         if arrival.path.endswith("/form"):
@@ -43,22 +48,45 @@ class Trader(Talkative):
         return await super().answer(arrival)
 
     def form(self, arrival: Arrival) -> web.Response:
-        """The page for a GET, the submission for a form that says yes."""
-        if arrival.body == b"consent=yes":
+        """Two pages for people, and the submission for who agreed to both."""
+        if arrival.body == b"page=1&agree=yes":
+            return web.json_response({"submission_id": None, "next": "?page=2"})
+        if arrival.body == b"page=2&agree=yes":
             return web.json_response({"submission_id": SUBMISSION_ID})
-        return web.Response(text="<form method=post>", content_type="text/html")
+        self.page = 3 - self.page
+        fields = f"<input type=hidden name=page value={self.page}><input type=checkbox name=agree value=yes>"
+        return web.Response(text=f"<form method=post>{fields}</form>", content_type="text/html")
 
     def content(self, arrival: Arrival) -> dict[str, Any] | None:
         content = super().content(arrival)
         if content is None or "error" not in content:
             return content
         request = orjson.loads(arrival.body)
-        answered = self.trade(request["context"]["action"], request["message"])
+        said = self.serve(request["context"]["action"], request["message"])
+        if isinstance(said, str):
+            return content | {"error": {"code": said, "message": "No."}} | self.beside(request["context"]["action"])
+        answered = said or self.trade(request["context"]["action"], request["message"])
         if answered is None:
             return content
         del content["error"]
         action = content["context"]["action"]
         return content | {"message": self.spoil(action, write(action, answered))}
+
+    def beside(self, action: str) -> dict[str, Any]:
+        """Core wants a message of on_rating even beside an error."""
+        return {"message": {}} if action == "rating" else {}
+
+    def serve(self, action: str, message: dict[str, Any]) -> Message | str | None:
+        """What is told of a running order beside itself, or the code of a refusal."""
+        if action == "track":
+            return Tracking(ORDER_ID, f"{self.url}/track", active=True)
+        if action == "rating":
+            return FeedbackForm(None) if message["ratings"][0]["value"] == "5" else "30015"
+        if action == "support":
+            return SupportContact(ORDER_ID, "", "desk@target.example", "")
+        if action == "update" and message["update_target"] != "items":
+            return "30012"
+        return None
 
     def trade(self, action: str, message: dict[str, Any]) -> Order | None:
         """The order as it stands after the request."""
@@ -73,6 +101,9 @@ class Trader(Talkative):
         if action == "confirm" and (order.form is None or order.form.submission_id != SUBMISSION_ID):
             return None
         active = replace(offered, order_id=ORDER_ID, status=OrderStatus.ACTIVE, state=ContractState.CONFIRMED)
+        if action == "update" and order.use is not None:
+            changed = read(action, message).applied_to(order.use)
+            return replace(active, use=changed)
         if action == "cancel":
             cancellation = Cancellation(by_consumer=True, reason_id="5", reason="over", time=DAY)
             return replace(active, status=OrderStatus.CANCELLED, cancellation=cancellation)
@@ -160,3 +191,32 @@ class Gossip(Trader):
             unasked = Arrival(arrival.path, arrival.headers, orjson.dumps(request))
             await super().call_back(unasked)
         await super().call_back(arrival)
+
+
+class Deaf(Trader):
+    """Confirms a contract and then refuses whatever else is asked of it."""
+
+    def serve(self, action: str, message: dict[str, Any]) -> Message | str | None:
+        return "50000" if action in {"track", "rating", "support", "update"} else super().serve(action, message)
+
+
+class Obliging(Trader):
+    """Says yes to everything, and means nothing by it."""
+
+    def serve(self, action: str, message: dict[str, Any]) -> Message | str | None:
+        if action == "rating":
+            return FeedbackForm(None)
+        if action == "support":
+            return SupportContact(ORDER_ID, "", "", "")
+        return self.ordered_again() if action == "update" else super().serve(action, message)
+
+    def ordered_again(self) -> Order | None:
+        """The order as it was."""
+        return self.trade("status", {})
+
+
+class Untracked(Trader):
+    """Has no tracking, and says so."""
+
+    def serve(self, action: str, message: dict[str, Any]) -> Message | str | None:
+        return "40005" if action == "track" else super().serve(action, message)

@@ -1,0 +1,1 @@
+"""The HTML that people see who were told an address: forms, thanks and tickets."""
