@@ -32,8 +32,8 @@ class Bap:
         self.participant = Participant(settings, Role.BAP, (VERSIONS,), wire, outside)
         self._desk = Desk(self.participant, settings, Requests(self.participant, settings))
         self._wire = wire
-        answers = Answers(self.participant.database, wire)
-        catalogs = Catalogs(wire, settings.offers_of_a_search)
+        answers = Answers(self.participant.database, wire, settings.how_to_read)
+        catalogs = Catalogs(wire, settings.offers_of_a_search, settings.how_to_read)
         handlers = {"on_search": catalogs.handle, **dict.fromkeys(CHANGES, answers.handle)}
         self.participant.serve(handlers, ignored, self._dead, self._add_routes)
 

@@ -13,13 +13,14 @@ from itertools import pairwise
 from typing import Any
 
 from energy.battery import PowerProfile
+from energy.discounts import agreed_discount
 from energy.intervals import Interval
-from energy.invoices import check
+from energy.invoices import check, pays_producer
 from energy.metering import MeterInterval, ReadingQuality
 from energy.offers import Quote, StorageUse
 from energy.quantities import Money, kilo_text
-from energy.settlement import Settlement, settle
-from energy.tariffs import Line, LineTitle, Tariff
+from energy.settlement import Settlement, planned_usage, settle
+from energy.tariffs import Line, LineTitle, Tariff, price
 from protocol.moments import parse_timestamp
 
 METER_TOLERANCE = Decimal("0.02")
@@ -36,6 +37,11 @@ class Agreement:
     profile: PowerProfile
     tariff: Tariff
     quote: Quote
+
+    @property
+    def discount(self) -> Decimal | None:
+        """The percentage off the charges that was bargained for."""
+        return agreed_discount(price(self.tariff, planned_usage(self.use, self.profile)), self.quote.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def compare(agreed: Agreement, document: Mapping[str, Any], own: Sequence[MeterI
     differences = check(document)
     try:
         billed = _read(document)
-        settled = settle(agreed.tariff, agreed.use, agreed.profile, billed.intervals)
+        settled = settle(agreed.tariff, agreed.use, agreed.profile, billed.intervals, agreed.discount)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return BillCheck((*differences, f"the document can not be compared: {type(error).__name__}: {error}"))
     differences += [
@@ -151,7 +157,8 @@ def _read(document: Mapping[str, Any]) -> _Billed:
     amounts: dict[str, Money] = {}
     for line in document["lines"]:
         title = str(line["title"])
-        amounts[title] = amounts.get(title, Money(0, currency)) + Money.parse(line["amount"], currency)
+        amount = Money.parse(line["amount"], currency)
+        amounts[title] = amounts.get(title, Money(0, currency)) + (-amount if pays_producer(document) else amount)
     return _Billed(
         contract_id=document["contract_id"],
         currency=currency,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,11 +11,23 @@ from urllib.parse import quote
 
 import httpx
 
-from bap.shapes import Contract, DispatchMode, Invoice, Reading, Search, SearchSummary, TradeTime
+from bap.shapes import (
+    Contract,
+    DispatchMode,
+    Invoice,
+    Reading,
+    Search,
+    SearchSummary,
+    SortBy,
+    Ticket,
+    TicketKind,
+    TradeTime,
+)
 
 T = TypeVar("T")
 Times = tuple[datetime | str, datetime | str]
 Number = Decimal | int | str
+Point = tuple[Number, Number]
 
 _PREFIX = "/api/v1"
 
@@ -23,15 +35,25 @@ _PREFIX = "/api/v1"
 class Wanted(TypedDict, total=False):
     """What a search asks for: ``energy_wh`` taken in during ``charge``, given back in ``giveback``.
 
-    Times are aware datetimes or RFC 3339 texts, ``near`` is (latitude, longitude), ``max_price`` the total per kWh
-    stored, ``min_efficiency`` a fraction of one.
+    Times are aware datetimes or RFC 3339 texts, points are (latitude, longitude), ``max_price`` is the total per kWh
+    stored, ``min_efficiency`` a fraction of one, ``min_rating`` from 1 to 5. ``polygon`` are the corners of an area,
+    ``text`` words that all have to stand in an offer. ``radius_m`` and the order by distance need ``near``.
     """
 
     energy_wh: Required[int]
     charge: Required[Times]
     giveback: Required[Times]
-    near: Required[tuple[Number, Number]]
-    radius_m: Required[int]
+    near: Point | None
+    radius_m: int | None
+    polygon: Sequence[Point] | None
+    city_code: str | None
+    provider_id: str | None
+    provider_name: str | None
+    item_id: str | None
+    item_name: str | None
+    text: str | None
+    min_rating: Number | None
+    sort: SortBy | None
     mode: DispatchMode | None
     min_power_w: int | None
     max_price: Number | None
@@ -47,6 +69,20 @@ class Billing(TypedDict):
     address: NotRequired[str]
     tax_id: NotRequired[str]
     state_code: NotRequired[str]
+
+
+class Changes(TypedDict, total=False):
+    """What an update asks for; what is absent stays as it is. Times as in `Wanted`.
+
+    ``return_wh`` is how much is asked back, ``paid_reference`` under which reference the bill was paid.
+    """
+
+    energy_wh: int
+    charge: Times
+    giveback: Times
+    return_wh: int
+    billing: Billing
+    paid_reference: str
 
 
 class ApiError(Exception):
@@ -99,12 +135,14 @@ class Call(Generic[T]):
 
 def search(wanted: Wanted, wait_s: float) -> Call[Search]:
     """Send a search."""
-    latitude, longitude = wanted["near"]
+    near, polygon = wanted.get("near"), wanted.get("polygon")
     body = {
         **wanted,
         "charge": _window(wanted["charge"]),
         "giveback": _window(wanted["giveback"]),
-        "near": {"latitude": str(latitude), "longitude": str(longitude)},
+        "near": None if near is None else _point(near),
+        "polygon": None if polygon is None else [_point(corner) for corner in polygon],
+        "min_rating": _text(wanted.get("min_rating")),
         "max_price": _text(wanted.get("max_price")),
         "min_efficiency": _text(wanted.get("min_efficiency")),
     }
@@ -122,16 +160,31 @@ def searches() -> Call[list[SearchSummary]]:
 
 
 def select(
-    search_id: str, offer_id: str, energy_wh: int | None, mode: DispatchMode | None, wait_s: float
+    search_id: str,
+    offer_id: str,
+    energy_wh: int | None,
+    mode: DispatchMode | None,
+    offered_total: Number | None,
+    wait_s: float,
 ) -> Call[Contract]:
     """Begin a contract."""
     body = {"search_id": search_id, "offer_id": offer_id, "energy_wh": energy_wh, "mode": mode}
+    body["offered_total"] = _text(offered_total)
     return Call("POST", "/contracts", _given(body), wait_s)
 
 
 def step(contract_id: str, name: str, wait_s: float, **body: Any) -> Call[Contract]:
     """A step of a contract: init, confirm, status, track, support, update, cancel or rating."""
     return Call("POST", f"/contracts/{_part(contract_id)}/{name}", _given(body), wait_s)
+
+
+def update(contract_id: str, changes: Changes, wait_s: float) -> Call[Contract]:
+    """Change a contract."""
+    body: dict[str, Any] = {**changes}
+    for name in ("charge", "giveback"):
+        if name in body:
+            body[name] = _window(body[name])
+    return step(contract_id, "update", wait_s, **body)
 
 
 def contract(contract_id: str) -> Call[Contract]:
@@ -152,6 +205,23 @@ def readings(contract_id: str) -> Call[list[Reading]]:
 def invoice(contract_id: str) -> Call[Invoice]:
     """Read the invoice."""
     return Call("GET", f"/contracts/{_part(contract_id)}/invoice")
+
+
+def tickets(contract_id: str) -> Call[list[Ticket]]:
+    """Read the tickets."""
+    return Call("GET", f"/contracts/{_part(contract_id)}/tickets", member="tickets")
+
+
+def open_ticket(contract_id: str, kind: TicketKind, subject: str, text: str) -> Call[list[Ticket]]:
+    """Open a ticket."""
+    body = {"kind": kind, "subject": subject, "text": text}
+    return Call("POST", f"/contracts/{_part(contract_id)}/tickets", body, member="tickets")
+
+
+def answer_ticket(contract_id: str, ticket_id: str, text: str) -> Call[list[Ticket]]:
+    """Write to a ticket."""
+    path = f"/contracts/{_part(contract_id)}/tickets/{_part(ticket_id)}"
+    return Call("POST", path, {"text": text}, member="tickets")
 
 
 def trade_time() -> Call[TradeTime]:
@@ -179,6 +249,11 @@ def _given(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(number: Number | None) -> str | None:
     return None if number is None else str(number)
+
+
+def _point(point: Point) -> dict[str, str]:
+    latitude, longitude = point
+    return {"latitude": str(latitude), "longitude": str(longitude)}
 
 
 def _window(times: Times) -> dict[str, str]:

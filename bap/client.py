@@ -22,10 +22,21 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from bap import calls
-from bap.calls import ApiError, Billing, Call, Number, Wanted
-from bap.shapes import Contract, DispatchMode, Invoice, Reading, Search, SearchSummary, TradeTime
+from bap.calls import ApiError, Billing, Call, Changes, Number, Wanted
+from bap.shapes import (
+    Contract,
+    DispatchMode,
+    Invoice,
+    RatingCategory,
+    Reading,
+    Search,
+    SearchSummary,
+    Ticket,
+    TicketKind,
+    TradeTime,
+)
 
-__all__ = ["ENDED", "ApiError", "AsyncBapClient", "BapClient", "Billing", "Wanted"]
+__all__ = ["ENDED", "ApiError", "AsyncBapClient", "BapClient", "Billing", "Changes", "Wanted"]
 
 T = TypeVar("T")
 ENDED = frozenset({"COMPLETE", "CANCELLED"})
@@ -73,18 +84,28 @@ class BapClient:
         *,
         energy_wh: int | None = None,
         mode: DispatchMode | None = None,
+        offered_total: Number | None = None,
         wait_s: float = WAIT_S,
     ) -> Contract:
-        """Ask for a quote: the contract begins."""
-        return self._send(calls.select(search_id, offer_id, energy_wh, mode, wait_s))
+        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for."""
+        return self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, wait_s))
+
+    def offer(self, contract_id: str, *, offered_total: Number, wait_s: float = WAIT_S) -> Contract:
+        """Offer another total, taxes included; the contract's ``negotiation`` tells the answer."""
+        return self._send(calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total)))
 
     def init(self, contract_id: str, billing: Billing | None = None, *, wait_s: float = WAIT_S) -> Contract:
         """Ask for the terms; ``billing`` None: as the platform's settings say."""
         return self._send(calls.step(contract_id, "init", wait_s, billing=billing))
 
-    def confirm(self, contract_id: str, *, consent: bool, wait_s: float = WAIT_S) -> Contract:
-        """Close the contract; ``consent`` lets the operator command the battery."""
-        return self._send(calls.step(contract_id, "confirm", wait_s, consent=consent))
+    def confirm(
+        self, contract_id: str, *, consent: bool = False, submission_id: str | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """Close the contract; ``consent`` agrees to the terms, and with automatic dispatch hands control over.
+
+        ``submission_id``: a person has agreed at the contract's ``consent.url``, and this is the number it ended with.
+        """
+        return self._send(calls.step(contract_id, "confirm", wait_s, consent=consent, submission_id=submission_id))
 
     def status(self, contract_id: str, *, wait_s: float = WAIT_S) -> Contract:
         """Ask the operator how the contract goes on."""
@@ -98,17 +119,22 @@ class BapClient:
         """Ask the operator whom to call."""
         return self._send(calls.step(contract_id, "support", wait_s))
 
-    def update(self, contract_id: str, *, energy_wh: int, wait_s: float = WAIT_S) -> Contract:
-        """Ask for another amount."""
-        return self._send(calls.step(contract_id, "update", wait_s, energy_wh=energy_wh))
+    def update(self, contract_id: str, *, wait_s: float = WAIT_S, **changes: Unpack[Changes]) -> Contract:
+        """Ask for another amount or other windows, say who pays, or report a payment."""
+        return self._send(calls.update(contract_id, changes, wait_s))
 
-    def cancel(self, contract_id: str, *, reason_id: str, reason: str, wait_s: float = WAIT_S) -> Contract:
-        """End the contract."""
-        return self._send(calls.step(contract_id, "cancel", wait_s, reason_id=reason_id, reason=reason))
+    def cancel(
+        self, contract_id: str, *, reason_id: str, reason: str, soft: bool | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """End the contract; ``soft`` only asks what that would cost (``cancellation_quote``)."""
+        body = {"reason_id": reason_id, "reason": reason, "soft": soft}
+        return self._send(calls.step(contract_id, "cancel", wait_s, **body))
 
-    def rating(self, contract_id: str, *, value: Number, wait_s: float = WAIT_S) -> Contract:
-        """Rate the order, from 1 to 5."""
-        return self._send(calls.step(contract_id, "rating", wait_s, value=str(value)))
+    def rating(
+        self, contract_id: str, *, value: Number, category: RatingCategory | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """Rate the order, or what of it ``category`` names, from 1 to 5."""
+        return self._send(calls.step(contract_id, "rating", wait_s, value=str(value), category=category))
 
     def contract(self, contract_id: str) -> Contract:
         """The contract as the platform knows it."""
@@ -125,6 +151,18 @@ class BapClient:
     def invoice(self, contract_id: str) -> Invoice:
         """The invoice, and what in it is not as agreed."""
         return self._send(calls.invoice(contract_id))
+
+    def tickets(self, contract_id: str) -> list[Ticket]:
+        """The tickets, as the operator has them now; ask for `support` first."""
+        return self._send(calls.tickets(contract_id))
+
+    def open_ticket(self, contract_id: str, *, kind: TicketKind, subject: str, text: str) -> list[Ticket]:
+        """Open a ticket at the operator's; all tickets afterwards."""
+        return self._send(calls.open_ticket(contract_id, kind, subject, text))
+
+    def answer_ticket(self, contract_id: str, ticket_id: str, *, text: str) -> list[Ticket]:
+        """Write to a ticket; all tickets afterwards."""
+        return self._send(calls.answer_ticket(contract_id, ticket_id, text))
 
     def trade_time(self) -> TradeTime:
         """Trade time now."""
@@ -194,18 +232,30 @@ class AsyncBapClient:
         *,
         energy_wh: int | None = None,
         mode: DispatchMode | None = None,
+        offered_total: Number | None = None,
         wait_s: float = WAIT_S,
     ) -> Contract:
-        """Ask for a quote: the contract begins."""
-        return await self._send(calls.select(search_id, offer_id, energy_wh, mode, wait_s))
+        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for."""
+        return await self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, wait_s))
+
+    async def offer(self, contract_id: str, *, offered_total: Number, wait_s: float = WAIT_S) -> Contract:
+        """Offer another total, taxes included; the contract's ``negotiation`` tells the answer."""
+        return await self._send(calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total)))
 
     async def init(self, contract_id: str, billing: Billing | None = None, *, wait_s: float = WAIT_S) -> Contract:
         """Ask for the terms; ``billing`` None: as the platform's settings say."""
         return await self._send(calls.step(contract_id, "init", wait_s, billing=billing))
 
-    async def confirm(self, contract_id: str, *, consent: bool, wait_s: float = WAIT_S) -> Contract:
-        """Close the contract; ``consent`` lets the operator command the battery."""
-        return await self._send(calls.step(contract_id, "confirm", wait_s, consent=consent))
+    async def confirm(
+        self, contract_id: str, *, consent: bool = False, submission_id: str | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """Close the contract; ``consent`` agrees to the terms, and with automatic dispatch hands control over.
+
+        ``submission_id``: a person has agreed at the contract's ``consent.url``, and this is the number it ended with.
+        """
+        return await self._send(
+            calls.step(contract_id, "confirm", wait_s, consent=consent, submission_id=submission_id)
+        )
 
     async def status(self, contract_id: str, *, wait_s: float = WAIT_S) -> Contract:
         """Ask the operator how the contract goes on."""
@@ -219,17 +269,22 @@ class AsyncBapClient:
         """Ask the operator whom to call."""
         return await self._send(calls.step(contract_id, "support", wait_s))
 
-    async def update(self, contract_id: str, *, energy_wh: int, wait_s: float = WAIT_S) -> Contract:
-        """Ask for another amount."""
-        return await self._send(calls.step(contract_id, "update", wait_s, energy_wh=energy_wh))
+    async def update(self, contract_id: str, *, wait_s: float = WAIT_S, **changes: Unpack[Changes]) -> Contract:
+        """Ask for another amount or other windows, say who pays, or report a payment."""
+        return await self._send(calls.update(contract_id, changes, wait_s))
 
-    async def cancel(self, contract_id: str, *, reason_id: str, reason: str, wait_s: float = WAIT_S) -> Contract:
-        """End the contract."""
-        return await self._send(calls.step(contract_id, "cancel", wait_s, reason_id=reason_id, reason=reason))
+    async def cancel(
+        self, contract_id: str, *, reason_id: str, reason: str, soft: bool | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """End the contract; ``soft`` only asks what that would cost (``cancellation_quote``)."""
+        body = {"reason_id": reason_id, "reason": reason, "soft": soft}
+        return await self._send(calls.step(contract_id, "cancel", wait_s, **body))
 
-    async def rating(self, contract_id: str, *, value: Number, wait_s: float = WAIT_S) -> Contract:
-        """Rate the order, from 1 to 5."""
-        return await self._send(calls.step(contract_id, "rating", wait_s, value=str(value)))
+    async def rating(
+        self, contract_id: str, *, value: Number, category: RatingCategory | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
+        """Rate the order, or what of it ``category`` names, from 1 to 5."""
+        return await self._send(calls.step(contract_id, "rating", wait_s, value=str(value), category=category))
 
     async def contract(self, contract_id: str) -> Contract:
         """The contract as the platform knows it."""
@@ -246,6 +301,18 @@ class AsyncBapClient:
     async def invoice(self, contract_id: str) -> Invoice:
         """The invoice, and what in it is not as agreed."""
         return await self._send(calls.invoice(contract_id))
+
+    async def tickets(self, contract_id: str) -> list[Ticket]:
+        """The tickets, as the operator has them now; ask for `support` first."""
+        return await self._send(calls.tickets(contract_id))
+
+    async def open_ticket(self, contract_id: str, *, kind: TicketKind, subject: str, text: str) -> list[Ticket]:
+        """Open a ticket at the operator's; all tickets afterwards."""
+        return await self._send(calls.open_ticket(contract_id, kind, subject, text))
+
+    async def answer_ticket(self, contract_id: str, ticket_id: str, *, text: str) -> list[Ticket]:
+        """Write to a ticket; all tickets afterwards."""
+        return await self._send(calls.answer_ticket(contract_id, ticket_id, text))
 
     async def trade_time(self) -> TradeTime:
         """Trade time now."""

@@ -66,15 +66,18 @@ def late_status(live: LiveState, now: datetime, limit_s: int = LATE_S) -> LateSt
 
 
 def behind_plan(
-    use: StorageUse, giveback_wh: int, live: LiveState, tolerance_percent: int = BEHIND_PERCENT
+    use: StorageUse, giveback_wh: int | None, live: LiveState, tolerance_percent: int = BEHIND_PERCENT
 ) -> BehindPlan | None:
     """An alert when less energy has moved than constant power would have, by more than a share of the whole.
 
     It is judged at the time of the measurement, so that an old status is not taken for a slow battery. Of the return
-    ``giveback_wh`` (promised for the whole use) only that part is expected whose energy went in.
+    ``giveback_wh`` (promised for the whole use; None: nobody said how much) only that part is expected whose energy
+    went in.
     """
     returning = live.measured_at >= use.giveback.start
     if returning:
+        if giveback_wh is None:
+            return None
         whole_wh = giveback_wh * min(live.energy_in_wh, use.energy_wh) // use.energy_wh
         expected_wh, moved_wh = _expected_wh(whole_wh, use.giveback, live.measured_at), live.energy_out_wh
     else:
@@ -86,7 +89,7 @@ def behind_plan(
 
 
 def alerts(
-    use: StorageUse, giveback_wh: int, live: LiveState, now: datetime, limit_s: int = SILENT_S
+    use: StorageUse, giveback_wh: int | None, live: LiveState, now: datetime, limit_s: int = SILENT_S
 ) -> tuple[Alert, ...]:
     """Everything worth telling of a contract between the start of charging and the end of its return."""
     if not use.booked.contains(now):

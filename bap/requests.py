@@ -12,19 +12,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from bap.settings import BapSettings
 from bap.store import contracts, searches
-from bap.store.records import Contract, FoundOffer, Request, Search
+from bap.store.records import Asked, Contract, FoundOffer, Request, Search
+from energy.intervals import Interval
 from energy.offers import (
     Billing,
     CancelRequest,
     DispatchMode,
     Message,
+    Negotiation,
     Order,
+    Payment,
+    PaymentType,
     RatingRequest,
     SearchIntent,
     StatusRequest,
@@ -32,6 +37,8 @@ from energy.offers import (
     TrackRequest,
     UpdateRequest,
 )
+from energy.quantities import Money, QuantityError, decimal_text
+from energy.wire.v1.catalogs import FULFILLMENT_IDS
 from energy.wire.v1.writer import write
 from node.callers import DEFAULT_ACCOUNT
 from node.ids import new_uuid
@@ -49,6 +56,43 @@ _REPLACED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         **{action: (action,) for action in _READS},
     }
 )
+
+
+NOTHING_ASKED = Asked()
+
+
+class Rated(StrEnum):
+    """What of an order can be rated (Beckn core 1.1.1, Rating; an agent has no part in storage)."""
+
+    ORDER = "Order"
+    ITEM = "Item"
+    FULFILLMENT = "Fulfillment"
+    PROVIDER = "Provider"
+    SUPPORT = "Support"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an update asks for; None stays as it is. ``paid_reference``: the bill was paid under this reference."""
+
+    energy_wh: int | None = None
+    charge: Interval | None = None
+    giveback: Interval | None = None
+    return_wh: int | None = None
+    billing: Billing | None = None
+    paid_reference: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The objects of the order that change."""
+        use = (self.charge, self.giveback, self.return_wh)
+        named = {
+            "items": self.energy_wh is not None,
+            "fulfillments": any(part is not None for part in use),
+            "billing": self.billing is not None,
+            "payments": self.paid_reference is not None,
+        }
+        return tuple(name for name, is_named in named.items() if is_named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +120,17 @@ class Requests:
         return search
 
     def select(
-        self, tx: Connection, found: FoundOffer, energy_wh: int | None, mode: DispatchMode | None, now: datetime
+        self,
+        tx: Connection,
+        found: FoundOffer,
+        energy_wh: int | None,
+        mode: DispatchMode | None,
+        now: datetime,
+        offered: Money | None = None,
     ) -> Sent:
         """Begin a contract about an offer: under the search's own transaction the first time, then under fresh ones.
+
+        ``offered`` is a total, taxes included, that the producer would pay.
 
         Raises:
             Problem: the search is unknown or had no windows, or the offer has no such way of dispatch.
@@ -88,8 +140,22 @@ class Requests:
             raise Problem(404, "Not found", f"There is no search {found.search_id}.")
         taken = contracts.exists(tx, search.search_id)
         contract = _new_contract(search, found, energy_wh, mode, new_uuid() if taken else search.search_id, now)
+        contract = replace(contract, negotiation=None if offered is None else Negotiation(offered))
         contracts.add(tx, contract)
-        return self._send(tx, contract, "select", self._order(contract), now)
+        return self._send(tx, contract, "select", self._selection(contract), now)
+
+    def offer(self, tx: Connection, contract_id: str, offered: Decimal, now: datetime) -> Sent:
+        """Offer another total for the same use: the quote is asked for again.
+
+        Raises:
+            Problem: as `legal`; 409 there is no quote yet, 422 the amount is none of its currency.
+        """
+        contract = self.legal(tx, contract_id, "select", now)
+        if contract.quote is None:
+            raise Problem(409, "No quote", "The operator has told no price yet: wait for its quote.")
+        negotiation = Negotiation(offered_total(offered, contract.quote.total.currency))
+        contract = replace(contract, negotiation=negotiation)
+        return self._send(tx, contract, "select", self._selection(contract), now)
 
     def init(self, tx: Connection, contract_id: str, billing: Billing, now: datetime) -> Sent:
         """Ask for the terms. Raises as `legal`."""
@@ -97,11 +163,19 @@ class Requests:
         return self._send(tx, contract, "init", self._order(contract), now)
 
     def confirm(self, tx: Connection, contract_id: str, submission_id: str | None, now: datetime) -> Sent:
-        """Confirm quote and terms; ``submission_id`` is the consent's, where one is asked for. Raises as `legal`."""
+        """Confirm quote and terms; ``submission_id`` is the consent's, where one is asked for. Raises as `legal`.
+
+        What the operator has left open we say ourselves, as the strict form demands: an id of the quote, and payment
+        after fulfillment, the network's custom (ENERGY 1.1).
+        """
         contract = self.legal(tx, contract_id, "confirm", now)
         if contract.form is not None and submission_id is not None:
             contract = replace(contract, form=replace(contract.form, submission_id=submission_id))
-        echo = replace(self._order(contract), quote=contract.quote, payment=contract.payment, form=contract.form)
+        quote = contract.quote
+        assert quote is not None, "a contract that can be confirmed has a quote"
+        accepted = replace(quote, quote_id=quote.quote_id or new_uuid())
+        payment = contract.payment or Payment(PaymentType.POST_FULFILLMENT, quote.total)
+        echo = replace(self._order(contract), quote=accepted, payment=payment, form=contract.form)
         return self._send(tx, contract, "confirm", echo, now)
 
     def status(self, tx: Connection, contract_id: str, now: datetime) -> Sent:
@@ -119,21 +193,29 @@ class Requests:
         contract = self.legal(tx, contract_id, "support", now)
         return self._send(tx, contract, "support", SupportRequest(_order_id(contract)), now)
 
-    def update(self, tx: Connection, contract_id: str, energy_wh: int, now: datetime) -> Sent:
-        """Ask for another amount. Raises as `legal`."""
+    def update(self, tx: Connection, contract_id: str, changes: Changes, now: datetime) -> Sent:
+        """Ask for another amount or other windows, say who pays, or report a payment. Raises as `legal`."""
         contract = self.legal(tx, contract_id, "update", now)
-        content = UpdateRequest(_order_id(contract), "items", energy_wh, contract.item_id)
-        return self._send(tx, contract, "update", content, now, energy_wh)
+        content = _update(contract, changes)
+        return self._send(tx, contract, "update", content, now, Asked(update=replace(content, billing=None)))
 
-    def cancel(self, tx: Connection, contract_id: str, reason_id: str, reason: str, now: datetime) -> Sent:
-        """End the contract. Raises as `legal`."""
+    def cancel(
+        self, tx: Connection, contract_id: str, reason_id: str, reason: str, now: datetime, *, soft: bool = False
+    ) -> Sent:
+        """End the contract, or only ask what that would cost. Raises as `legal`."""
         contract = self.legal(tx, contract_id, "cancel", now)
-        return self._send(tx, contract, "cancel", CancelRequest(_order_id(contract), reason_id, reason), now)
+        content = CancelRequest(_order_id(contract), reason_id, reason, soft)
+        return self._send(tx, contract, "cancel", content, now, Asked(soft=soft))
 
-    def rating(self, tx: Connection, contract_id: str, value: Decimal, now: datetime) -> Sent:
-        """Rate the order, from 1 to 5. Raises as `legal`."""
+    def rating(self, tx: Connection, contract_id: str, category: Rated, value: Decimal, now: datetime) -> Sent:
+        """Rate the order or what belongs to it, from 1 to 5. Raises as `legal`."""
         contract = self.legal(tx, contract_id, "rating", now)
-        return self._send(tx, contract, "rating", RatingRequest("Order", _order_id(contract), value), now)
+        rated_id = {
+            Rated.ITEM: contract.item_id,
+            Rated.FULFILLMENT: FULFILLMENT_IDS[contract.mode],
+            Rated.PROVIDER: contract.provider.provider_id,
+        }.get(category, _order_id(contract))
+        return self._send(tx, contract, "rating", RatingRequest(category.value, rated_id, value), now)
 
     def legal(self, tx: Connection, contract_id: str, action: str, now: datetime) -> Contract:
         """The contract, held, if ``action`` may be sent for it now.
@@ -165,10 +247,10 @@ class Requests:
         action: str,
         content: Message,
         now: datetime,
-        energy_wh: int | None = None,
+        asked: Asked = NOTHING_ASKED,
     ) -> Sent:
         contracts.replace_requests(tx, contract.contract_id, _REPLACED.get(action, ()))
-        request = Request(new_uuid(), contract.contract_id, action, now, energy_wh=energy_wh)
+        request = Request(new_uuid(), contract.contract_id, action, now, asked=asked)
         contracts.add_request(tx, request)
         error = contract.error
         if error is not None and (action not in _READS or error.action == action):
@@ -196,6 +278,9 @@ class Requests:
             producer_meter_address=self.settings.meter_address,
         )
 
+    def _selection(self, contract: Contract) -> Order:
+        return replace(self._order(contract), negotiation=contract.negotiation)
+
     def _context(self, action: str, transaction_id: str, message_id: str, now: datetime) -> Context:
         own, settings = self.participant.identity, self.settings
         return Context(
@@ -210,6 +295,26 @@ class Requests:
             city_code=settings.city_code,
             country_code=settings.country_code,
         )
+
+
+def offered_total(total: Decimal, currency: str) -> Money:
+    """The amount that a producer offers.
+
+    Raises:
+        Problem: 422, it is negative or has more decimals than its currency.
+    """
+    try:
+        offered = Money.parse(decimal_text(total), currency)
+    except QuantityError as error:
+        raise _bad_total(f"Write an amount in {currency}: {error}.") from None
+    if offered.amount_minor < 0:
+        raise _bad_total("Offer an amount that is not negative.")
+    return offered
+
+
+def _bad_total(sentence: str) -> Problem:
+    errors = [{"pointer": "/offered_total", "detail": sentence}]
+    return Problem(422, "Invalid request", f"/offered_total: {sentence}", errors=errors)
 
 
 def _new_contract(
@@ -244,6 +349,26 @@ def _new_contract(
         created_at=now,
         updated_at=now,
         account=search.account,
+    )
+
+
+def _update(contract: Contract, changes: Changes) -> UpdateRequest:
+    payment = None
+    if changes.paid_reference is not None:
+        assert contract.quote is not None, "a contract with an order has a quote"
+        payment = Payment(
+            PaymentType.POST_FULFILLMENT, contract.quote.total, paid=True, reference=changes.paid_reference
+        )
+    return UpdateRequest(
+        order_id=_order_id(contract),
+        target=",".join(changes.targets),
+        energy_wh=changes.energy_wh,
+        item_id=None if changes.energy_wh is None else contract.item_id,
+        charge=changes.charge,
+        giveback=changes.giveback,
+        return_wh=changes.return_wh,
+        billing=changes.billing,
+        payment=payment,
     )
 
 

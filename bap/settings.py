@@ -57,7 +57,8 @@ class BapSettings(NodeSettings):
 
     ``gateway_url`` is where searches go. ``meter_address`` is the producer's meter (``der://meter/…``).
     ``answer_within_s``: so long nothing else is sent for a contract while the answer to confirm or cancel is missing.
-    ``quiet_s``: a search that waits for offers ends when none came for so long.
+    ``quiet_s``: a search that waits for offers ends when none came for so long. ``answer_patience_s``: so long it waits
+    for the first answer, or for the next page of one.
     """
 
     gateway_url: str
@@ -66,4 +67,5 @@ class BapSettings(NodeSettings):
     request_ttl_s: RequestLifetimes = field(default_factory=RequestLifetimes)
     answer_within_s: int = 300
     quiet_s: float = 0.3
+    answer_patience_s: float = 3.0
     offers_of_a_search: int = 500

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 DispatchMode = Literal["Automatic Dispatch", "Manual Dispatch"]
+SortBy = Literal["price", "distance"]
+RatingCategory = Literal["Order", "Item", "Fulfillment", "Provider", "Support"]
 Stage = Literal["NEW", "SELECTED", "INITIALISED", "ACTIVE", "COMPLETE", "CANCELLED"]
 
 
@@ -90,8 +92,19 @@ class FreeSlot(TypedDict):
     discharge_power_w: int
 
 
+class UnitPrice(TypedDict):
+    """What a kWh costs, where that is all that is told."""
+
+    per_kwh: str
+    currency: str
+
+
 class Offer(TypedDict):
-    """An offer, priced for the searched use. ``reason`` says why it does not fit."""
+    """An offer, priced for the searched use. ``reason`` says why it does not fit.
+
+    What its operator does not tell, and what can not be computed without it, is null, and ``lines`` is empty;
+    ``unit_price`` is then what is known of the price.
+    """
 
     offer_id: str
     bpp_id: str
@@ -100,16 +113,18 @@ class Offer(TypedDict):
     name: str
     fits: bool
     reason: str | None
-    total: Amount
-    cost_per_kwh: str
+    total: Amount | None
+    cost_per_kwh: str | None
     lines: list[Line]
     distance_m: int | None
-    efficiency: str
-    giveback_wh: int
+    efficiency: str | None
+    giveback_wh: int | None
     free_energy_wh: int
     modes: list[DispatchMode]
+    rating: str | None
     place: Place
-    tariff: Tariff
+    tariff: Tariff | None
+    unit_price: UnitPrice | None
     profile: list[FreeSlot]
 
 
@@ -125,6 +140,15 @@ class Intent(TypedDict):
     min_power_w: int | None
     max_price: str | None
     min_efficiency: str | None
+    polygon: list[Place]
+    city_code: str | None
+    provider_id: str | None
+    provider_name: str | None
+    item_id: str | None
+    item_name: str | None
+    text: str | None
+    min_rating: str | None
+    sort: SortBy | None
 
 
 class Failure(TypedDict):
@@ -136,17 +160,20 @@ class Failure(TypedDict):
 
 
 class SearchSummary(TypedDict):
-    """A search without its offers. ``answers`` is how many platforms have answered."""
+    """A search without its offers. ``answers`` is how many platforms have answered, ``pages_missing`` how many pages
+    they have announced that have not come yet.
+    """
 
     search_id: str
     created_at: str
     intent: Intent
     answers: int
+    pages_missing: int
     error: Failure | None
 
 
 class Search(SearchSummary):
-    """A search with its offers, cheapest first."""
+    """A search with its offers: those that fit first, in the order that was asked for."""
 
     offers: list[Offer]
 
@@ -160,6 +187,17 @@ class Quote(TypedDict):
     expires_at: str | None
 
 
+class Negotiation(TypedDict):
+    """A price that was offered. ``listed`` is the operator's without bargaining; ``accepted``: the quote is no dearer
+    than what was offered; ``rounds_left``: how many more offers the operator answers, None: it does not say.
+    """
+
+    offered: Amount
+    listed: Amount | None
+    accepted: bool | None
+    rounds_left: int | None
+
+
 class Consent(TypedDict):
     """Whether control of charging has to be handed over by a form, and whether it was."""
 
@@ -169,12 +207,16 @@ class Consent(TypedDict):
 
 
 class Payment(TypedDict):
-    """How and when the quote is paid; ``status`` is PAID or NOT-PAID."""
+    """How and when the quote is paid; ``status`` is PAID or NOT-PAID.
+
+    ``reported`` is the reference under which we said that it was paid, while the operator has not found the money.
+    """
 
     type: str
     status: str
     amount: str
     currency: str
+    reported: str | None
 
 
 class Reading(TypedDict):
@@ -201,6 +243,28 @@ class Support(TypedDict):
     phone: str
     email: str
     url: str
+
+
+TicketKind = Literal["issue", "maintenance", "question", "document-request"]
+
+
+class TicketNote(TypedDict):
+    """One message of a ticket; ``side`` is producer or operator."""
+
+    side: str
+    text: str
+    at: str
+
+
+class Ticket(TypedDict):
+    """A ticket at the operator's; ``state`` is open, answered or closed."""
+
+    ticket_id: str
+    kind: str
+    state: str
+    subject: str
+    updated_at: str
+    notes: list[TicketNote]
 
 
 class InvoiceReference(TypedDict):
@@ -244,14 +308,19 @@ class Contract(TypedDict):
     energy_wh: int
     charge: Window
     giveback: Window
-    giveback_wh: int
+    giveback_wh: int | None
+    transferred_wh: int | None
     mode: DispatchMode
     quote: Quote | None
+    negotiation: Negotiation | None
     consent: Consent
     payment: Payment | None
     live: Reading | None
     alerts: list[str]
     tracking_url: str | None
+    feedback_url: str | None
+    tickets: list[Ticket]
+    cancellation_quote: Quote | None
     support: Support | None
     invoice: InvoiceReference | None
     cancellation: Cancellation | None

@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from enum import Enum
 
 from sqlalchemy import Connection
 
 from bap.store.tables import news
 from node.database import Database
+
+
+class Heard(Enum):
+    """What has come in answer to a search so far. ``PART``: a platform has announced more pages than have come."""
+
+    NOTHING = "nothing"
+    PART = "part"
+    WHOLE = "whole"
 
 
 async def until_answered(
@@ -26,16 +35,26 @@ async def until_answered(
 
 
 async def until_quiet(
-    database: Database, transaction_id: str, any_news: Callable[[Connection], bool], wait_s: float, quiet_s: float
+    database: Database,
+    transaction_id: str,
+    heard: Callable[[Connection], Heard],
+    wait_s: float,
+    *,
+    quiet_s: float,
+    patience_s: float,
 ) -> None:
-    """Return once something came and then nothing more for ``quiet_s`` seconds, or after ``wait_s`` seconds."""
+    """Return once answers came and then nothing more for ``quiet_s`` seconds, or after ``wait_s`` seconds.
+
+    Sooner when nothing comes for ``patience_s`` seconds while no answer, or not all of one, is there: who has nothing
+    to offer says nothing, so that nobody can tell a search that finds nothing from one that is about to.
+    """
     deadline = time.monotonic() + wait_s
     with database.watch(news(transaction_id)) as event:
         while True:
             event.clear()
             left_s = deadline - time.monotonic()
-            patience_s = min(left_s, quiet_s) if await database.read(any_news) else left_s
-            if not await _happens(event, patience_s):
+            silence_s = quiet_s if await database.read(heard) is Heard.WHOLE else patience_s
+            if not await _happens(event, min(left_s, silence_s)):
                 return
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bap import shapes
 from bap.matching import RankedOffer, rank
 from bap.monitoring import SILENT_S, alerts
-from bap.store.records import Contract, Failure, FoundOffer, Request, Search
+from bap.store.records import Contract, Failure, FoundOffer, Request, Search, Ticket
 from energy.battery import profile
 from energy.intervals import Interval
 from energy.offers import (
@@ -19,8 +19,10 @@ from energy.offers import (
     Payment,
     Place,
     Provider,
+    Quote,
     SearchIntent,
     SupportContact,
+    UnitPrice,
 )
 from energy.quantities import Money, decimal_text
 from energy.tariffs import Line, Tariff
@@ -35,6 +37,7 @@ def search_summary(search: Search) -> shapes.SearchSummary:
         "created_at": timestamp_text(search.created_at),
         "intent": _intent(search.intent),
         "answers": search.answers,
+        "pages_missing": search.pages_missing,
         "error": _failure(search.error),
     }
 
@@ -48,7 +51,8 @@ def search_json(search: Search, found: Sequence[FoundOffer]) -> shapes.Search:
 
 def contract_json(contract: Contract, pending: Request | None, trade_now: datetime, speed: int) -> shapes.Contract:
     """A contract; ``trade_now`` and the clock's ``speed`` say how old its live state is."""
-    giveback_wh = profile(contract.specification, contract.use).giveback_wh
+    battery = contract.specification
+    giveback_wh = None if battery is None else profile(battery, contract.use).giveback_wh
     return {
         "contract_id": contract.contract_id,
         "search_id": contract.search_id,
@@ -65,13 +69,18 @@ def contract_json(contract: Contract, pending: Request | None, trade_now: dateti
         "charge": window(contract.use.charge),
         "giveback": window(contract.use.giveback),
         "giveback_wh": giveback_wh,
+        "transferred_wh": contract.transferred_wh,
         "mode": contract.mode.value,
-        "quote": _quote(contract),
+        "quote": _quote(contract.quote, contract.quote_expires_at),
+        "negotiation": _negotiation(contract),
         "consent": _consent(contract.form),
         "payment": _payment(contract.payment),
         "live": None if contract.live is None else _live_now(contract.live, trade_now),
         "alerts": _alerts(contract, giveback_wh, trade_now, speed),
         "tracking_url": contract.tracking_url,
+        "feedback_url": contract.feedback_url,
+        "tickets": [ticket_json(ticket) for ticket in contract.tickets],
+        "cancellation_quote": _quote(contract.cancellation_quote, None),
         "support": _support(contract.support),
         "invoice": _invoice(contract),
         "cancellation": _cancellation(contract.cancellation),
@@ -112,7 +121,7 @@ def _live_now(live: LiveState, trade_now: datetime) -> shapes.Reading:
     return {**reading(live), "age_s": age_s}
 
 
-def _alerts(contract: Contract, giveback_wh: int, trade_now: datetime, speed: int) -> list[str]:
+def _alerts(contract: Contract, giveback_wh: int | None, trade_now: datetime, speed: int) -> list[str]:
     if contract.live is None or contract.stage is not Stage.ACTIVE:
         return []
     found = alerts(contract.use, giveback_wh, contract.live, trade_now, SILENT_S * speed)
@@ -130,6 +139,15 @@ def _intent(intent: SearchIntent) -> shapes.Intent:
         "min_power_w": intent.min_power_w,
         "max_price": None if intent.max_price is None else decimal_text(intent.max_price),
         "min_efficiency": None if intent.min_efficiency is None else decimal_text(intent.min_efficiency),
+        "polygon": [_place(corner) for corner in intent.polygon],
+        "city_code": intent.city_code,
+        "provider_id": intent.provider_id,
+        "provider_name": intent.provider_name,
+        "item_id": intent.item_id,
+        "item_name": intent.item_name,
+        "text": intent.text,
+        "min_rating": None if intent.min_rating is None else decimal_text(intent.min_rating),
+        "sort": None if intent.sort is None else intent.sort.value,
     }
 
 
@@ -143,16 +161,18 @@ def _offer(ranked: RankedOffer, found: FoundOffer) -> shapes.Offer:
         "name": offer.name,
         "fits": ranked.fits,
         "reason": ranked.reason,
-        "total": _money(ranked.total),
-        "cost_per_kwh": decimal_text(ranked.cost_per_kwh),
+        "total": None if ranked.total is None else _money(ranked.total),
+        "cost_per_kwh": None if ranked.cost_per_kwh is None else decimal_text(ranked.cost_per_kwh),
         "lines": [_line(line) for line in ranked.lines],
         "distance_m": ranked.distance_m,
-        "efficiency": decimal_text(ranked.efficiency),
+        "efficiency": None if ranked.efficiency is None else decimal_text(ranked.efficiency),
         "giveback_wh": ranked.giveback_wh,
         "free_energy_wh": offer.free_energy_wh,
         "modes": [mode.value for mode in offer.modes],
+        "rating": None if offer.rating is None else decimal_text(offer.rating),
         "place": _place(offer.place),
-        "tariff": _tariff(offer.tariff),
+        "tariff": None if offer.tariff is None else _tariff(offer.tariff),
+        "unit_price": None if offer.unit_price is None else _unit_price(offer.unit_price),
         "profile": [_slot(slot) for slot in offer.profile],
     }
 
@@ -178,6 +198,10 @@ def _tariff(tariff: Tariff) -> shapes.Tariff:
     }
 
 
+def _unit_price(price: UnitPrice) -> shapes.UnitPrice:
+    return {"per_kwh": decimal_text(price.per_kwh), "currency": price.currency}
+
+
 def _provider(provider: Provider) -> shapes.Provider:
     return {"id": provider.provider_id, "name": provider.name}
 
@@ -200,8 +224,7 @@ def _line(line: Line) -> shapes.Line:
     }
 
 
-def _quote(contract: Contract) -> shapes.Quote | None:
-    quote, expires_at = contract.quote, contract.quote_expires_at
+def _quote(quote: Quote | None, expires_at: datetime | None) -> shapes.Quote | None:
     if quote is None:
         return None
     return {
@@ -209,6 +232,18 @@ def _quote(contract: Contract) -> shapes.Quote | None:
         "total": _money(quote.total),
         "lines": [_line(line) for line in quote.lines],
         "expires_at": None if expires_at is None else timestamp_text(expires_at),
+    }
+
+
+def _negotiation(contract: Contract) -> shapes.Negotiation | None:
+    found, quote = contract.negotiation, contract.quote
+    if found is None:
+        return None
+    return {
+        "offered": _money(found.offered),
+        "listed": None if found.listed is None else _money(found.listed),
+        "accepted": None if quote is None else quote.total <= found.offered,
+        "rounds_left": found.rounds_left,
     }
 
 
@@ -226,11 +261,24 @@ def _payment(payment: Payment | None) -> shapes.Payment | None:
         "status": "PAID" if payment.paid else "NOT-PAID",
         "amount": payment.amount.text,
         "currency": payment.amount.currency,
+        "reported": payment.reported,
     }
 
 
 def _support(support: SupportContact | None) -> shapes.Support | None:
     return None if support is None else {"phone": support.phone, "email": support.email, "url": support.url}
+
+
+def ticket_json(ticket: Ticket) -> shapes.Ticket:
+    """A ticket as the operator told it."""
+    return {
+        "ticket_id": ticket.ticket_id,
+        "kind": ticket.kind,
+        "state": ticket.state,
+        "subject": ticket.subject,
+        "updated_at": ticket.updated_at,
+        "notes": [{"side": note.side, "text": note.text, "at": note.at} for note in ticket.notes],
+    }
 
 
 def _invoice(contract: Contract) -> shapes.InvoiceReference | None:

@@ -7,20 +7,23 @@ comes back says whether it has come: ``pending`` names the request that is still
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 
 from aiohttp import web
 from sqlalchemy import Connection
 
 from bap import shapes
-from bap.api.contents import contract_json, reading
+from bap.api.contents import contract_json, reading, ticket_json
 from bap.api.members import Members, members_of
 from bap.desk import Desk
 from bap.matching import unusable
-from bap.paperwork import differences, fetch_invoice, read_invoice, submit_consent
-from bap.requests import Sent
+from bap.paperwork import differences, fetch_invoice, read_invoice, submit_forms
+from bap.requests import Changes, Rated, Sent, offered_total
 from bap.store import contracts, searches
-from bap.store.records import Contract, FoundOffer, Request, RequestState
+from bap.store.records import Contract, FoundOffer, Request, RequestState, Ticket
+from bap.tickets import read_tickets, write_ticket
 from bap.waiting import until_answered
 from energy.offers import Billing, DispatchMode, InvoiceReference
 from node.callers import caller_of
@@ -28,6 +31,17 @@ from node.problems import Problem, json_response
 from protocol.moments import timestamp_text
 
 LISTED = 50
+
+
+class TicketKind(StrEnum):
+    """What a ticket can be about."""
+
+    ISSUE = "issue"
+    MAINTENANCE = "maintenance"
+    QUESTION = "question"
+    DOCUMENT = "document-request"
+
+
 READINGS = 1_000
 _BILLING = ("phone", "address", "tax_id", "state_code")
 
@@ -49,7 +63,10 @@ class ContractsApi:
         app.router.add_get(one, self.read)
         app.router.add_get(f"{one}/readings", self.readings)
         app.router.add_get(f"{one}/invoice", self.invoice)
-        for step in (self.init, self.confirm, self.update, self.cancel, self.rating):
+        app.router.add_get(f"{one}/tickets", self.tickets)
+        app.router.add_post(f"{one}/tickets", self.open_ticket)
+        app.router.add_post(f"{one}/tickets/{{ticket_id}}", self.answer_ticket)
+        for step in (self.offer, self.init, self.confirm, self.update, self.cancel, self.rating):
             app.router.add_post(f"{one}/{step.__name__}", step)
         for step in (self.status, self.track, self.support):
             app.router.add_post(f"{one}/{step.__name__}", step)
@@ -94,6 +111,32 @@ class ContractsApi:
         }
         return json_response(content)
 
+    async def tickets(self, request: web.Request) -> web.Response:
+        """The contract's tickets, as the operator has them now."""
+        contract = await self._contract(request)
+        return await self._told(contract, await read_tickets(self._desk.participant.client, contract))
+
+    async def open_ticket(self, request: web.Request) -> web.Response:
+        """Open a ticket at the operator's."""
+        members = await members_of(request)
+        kind = members.choice("kind", TicketKind)
+        fields = {"kind": kind.value, "subject": members.text("subject"), "text": members.text("text")}
+        # Tickets are told at once, so there is nothing to wait for.
+        members.wait_s()
+        members.done()
+        contract = await self._contract(request)
+        return await self._told(contract, await write_ticket(self._desk.participant.client, contract, fields), 201)
+
+    async def answer_ticket(self, request: web.Request) -> web.Response:
+        """Write to a ticket."""
+        members = await members_of(request)
+        fields = {"ticket_id": request.match_info["ticket_id"], "text": members.text("text")}
+        # Tickets are told at once, so there is nothing to wait for.
+        members.wait_s()
+        members.done()
+        contract = await self._contract(request)
+        return await self._told(contract, await write_ticket(self._desk.participant.client, contract, fields))
+
     # -- steps --------------------------------------------------------------------------------------------
 
     async def select(self, request: web.Request) -> web.Response:
@@ -102,11 +145,19 @@ class ContractsApi:
         search_id, offer_id = members.text("search_id"), members.text("offer_id")
         energy_wh = members.optional("energy_wh", members.positive)
         mode = members.optional("mode", lambda name: members.choice(name, DispatchMode))
-        wait_s = members.wait_s()
+        total, wait_s = members.optional("offered_total", members.decimal), members.wait_s()
         members.done()
         found = await self._offer(request, search_id, offer_id)
-        now = self._now()
-        return await self._sent(lambda tx: self._requests.select(tx, found, energy_wh, mode, now), wait_s, 201)
+        offered, now = None if total is None else offered_total(total, _currency(found)), self._now()
+        return await self._sent(lambda tx: self._requests.select(tx, found, energy_wh, mode, now, offered), wait_s, 201)
+
+    async def offer(self, request: web.Request) -> web.Response:
+        """Offer another total for the same use."""
+        members, now = await members_of(request), self._now()
+        total, wait_s = members.decimal("offered_total"), members.wait_s()
+        members.done()
+        contract_id = await self._own_id(request)
+        return await self._sent(lambda tx: self._requests.offer(tx, contract_id, total, now), wait_s)
 
     async def init(self, request: web.Request) -> web.Response:
         """Ask for the terms; say who pays."""
@@ -119,12 +170,13 @@ class ContractsApi:
         return await self._sent(lambda tx: self._requests.init(tx, contract_id, billing, now), wait_s)
 
     async def confirm(self, request: web.Request) -> web.Response:
-        """Accept quote and terms; hand control of charging over where the terms ask for it."""
+        """Accept quote and terms: the platform submits the form, or a person has and gives the number it ended with."""
         members = await members_of(request)
         consent, wait_s = members.optional("consent", members.flag), members.wait_s()
+        submitted = members.optional("submission_id", members.text)
         members.done()
         contract_id = await self._own_id(request)
-        submission_id = await self._consent(contract_id, given=consent is True)
+        submission_id = submitted or await self._consent(contract_id, given=consent is True)
         now = self._now()
         return await self._sent(lambda tx: self._requests.confirm(tx, contract_id, submission_id, now), wait_s)
 
@@ -141,28 +193,30 @@ class ContractsApi:
         return await self._asked(request, self._requests.support)
 
     async def update(self, request: web.Request) -> web.Response:
-        """Ask for another amount."""
+        """Ask for another amount or other windows, say who pays, or report a payment."""
         members, now = await members_of(request), self._now()
-        energy_wh, wait_s = members.positive("energy_wh"), members.wait_s()
+        changes, wait_s = _changes(members), members.wait_s()
         members.done()
         contract_id = await self._own_id(request)
-        return await self._sent(lambda tx: self._requests.update(tx, contract_id, energy_wh, now), wait_s)
+        return await self._sent(lambda tx: self._requests.update(tx, contract_id, changes, now), wait_s)
 
     async def cancel(self, request: web.Request) -> web.Response:
-        """End the contract."""
+        """End the contract, or only ask what that would cost (``soft``)."""
         members, now = await members_of(request), self._now()
         reason_id, reason, wait_s = members.text("reason_id"), members.text("reason"), members.wait_s()
+        soft = members.optional("soft", members.flag) is True
         members.done()
-        contract_id = await self._own_id(request)
-        return await self._sent(lambda tx: self._requests.cancel(tx, contract_id, reason_id, reason, now), wait_s)
+        contract_id, cancel = await self._own_id(request), self._requests.cancel
+        return await self._sent(lambda tx: cancel(tx, contract_id, reason_id, reason, now, soft=soft), wait_s)
 
     async def rating(self, request: web.Request) -> web.Response:
-        """Rate the order."""
+        """Rate the order, or what of it ``category`` names."""
         members, now = await members_of(request), self._now()
         value, wait_s = members.between("value", 1, 5), members.wait_s()
+        category = members.optional("category", lambda name: members.choice(name, Rated)) or Rated.ORDER
         members.done()
         contract_id = await self._own_id(request)
-        return await self._sent(lambda tx: self._requests.rating(tx, contract_id, value, now), wait_s)
+        return await self._sent(lambda tx: self._requests.rating(tx, contract_id, category, value, now), wait_s)
 
     # -- how --------------------------------------------------------------------------------------------------
 
@@ -204,12 +258,23 @@ class ContractsApi:
             raise Problem(
                 409,
                 "Consent missing",
-                "The operator will command the battery for you. Read the terms at the contract's consent.url and send "
-                'confirm with {"consent": true} to agree.',
+                "Read what has to be agreed to at the contract's consent.url. Agree there and send confirm with the "
+                'submission_id that the form ends with, or send {"consent": true} to have it submitted for you.',
             )
         if form.submission_id is not None or form.url is None:
             return form.submission_id
-        return await submit_consent(self._desk.participant.client, contract, form.url)
+        return await submit_forms(self._desk.participant.client, contract, form.url)
+
+    async def _told(self, contract: Contract, told: tuple[Ticket, ...], status: int = 200) -> web.Response:
+        """Remember how the tickets stand, and tell it."""
+
+        def keep(tx: Connection) -> None:
+            known = contracts.hold(tx, contract.contract_id)
+            assert known is not None, "a contract is never forgotten"
+            contracts.save(tx, replace(known, tickets=told))
+
+        await self._desk.database.write(keep)
+        return json_response({"tickets": [ticket_json(ticket) for ticket in told]}, status)
 
     async def _document(self, contract: Contract, invoice: InvoiceReference) -> bytes:
         database, contract_id, digest = self._desk.database, contract.contract_id, invoice.digest_sha256
@@ -265,12 +330,40 @@ class ContractsApi:
     def _default_billing(self) -> Billing:
         if self._desk.settings.billing is None:
             raise Problem(
-                400,
+                422,
                 "Invalid request",
                 "/billing: Say who pays; this platform's settings name nobody.",
                 errors=[{"pointer": "/billing", "detail": "Say who pays; this platform's settings name nobody."}],
             )
         return self._desk.settings.billing.billing
+
+
+def _currency(found: FoundOffer) -> str:
+    """What the offer is priced in.
+
+    Raises:
+        Problem: 409, it tells no price.
+    """
+    priced = found.offer.tariff or found.offer.unit_price
+    if priced is None:
+        raise Problem(409, "No price", f"{found.offer.name} tells no price to bargain about: ask for its quote first.")
+    return priced.currency
+
+
+def _changes(members: Members) -> Changes:
+    changes = Changes(
+        energy_wh=members.optional("energy_wh", members.positive),
+        charge=members.optional("charge", members.window),
+        giveback=members.optional("giveback", members.window),
+        return_wh=members.optional("return_wh", members.integer),
+        billing=members.optional("billing", lambda name: _billing(members.child(name))),
+        paid_reference=members.optional("paid_reference", members.text),
+    )
+    if not changes.targets:
+        members.wrong(
+            "energy_wh", "Say what to change: energy_wh, charge, giveback, return_wh, billing or paid_reference."
+        )
+    return changes
 
 
 def _billing(members: Members) -> Billing:

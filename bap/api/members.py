@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from energy.areas import CORNERS_MAX, CORNERS_MIN, AreaError, check_ring
 from energy.intervals import Interval, IntervalError, is_aligned
 from energy.offers import Place
 from energy.quantities import QuantityError, decimal_of
@@ -140,6 +141,24 @@ class Members:
             return _NOWHERE
         return Place(latitude.quantize(_PLACE_STEP), longitude.quantize(_PLACE_STEP))
 
+    def area(self, name: str) -> tuple[Place, ...]:
+        """The corners of an area, each a point; they enclose something (`energy.areas`)."""
+        value = self._get(name)
+        if not isinstance(value, list) or not CORNERS_MIN <= len(value) <= CORNERS_MAX:
+            self.wrong(name, f"Write a list of {CORNERS_MIN} to {CORNERS_MAX} points, each once.")
+            return ()
+        before = len(self._mistakes)
+        inner = Members({str(index): one for index, one in enumerate(value)}, f"{self._pointer}/{name}", self._mistakes)
+        corners = tuple(inner.place(str(index)) for index in range(len(value)))
+        if len(self._mistakes) > before:
+            return ()
+        try:
+            check_ring(corners)
+        except AreaError as error:
+            self.wrong(name, f"This is no area: {error}.")
+            return ()
+        return corners
+
     def moment(self, name: str) -> datetime:
         """An RFC 3339 time."""
         value = self._get(name)
@@ -177,12 +196,12 @@ class Members:
         """All members are read.
 
         Raises:
-            Problem: 400, with every mistake.
+            Problem: 422, with every mistake.
         """
         self.done_here()
         if self._mistakes:
             first = self._mistakes[0]
-            raise Problem(400, "Invalid request", f"{first['pointer']}: {first['detail']}", errors=self._mistakes)
+            raise Problem(422, "Invalid request", f"{first['pointer']}: {first['detail']}", errors=self._mistakes)
 
     def _get(self, name: str) -> Any:
         self._asked.append(name)

@@ -16,7 +16,7 @@ from protocol.moments import timestamp_text
 
 PREFIX = "/api/v1"
 _ONE = f"{PREFIX}/contracts/{{contract_id}}"
-_STEPS = ("init", "confirm", "update", "cancel", "rating", "status", "track", "support")
+_STEPS = ("offer", "init", "confirm", "update", "cancel", "rating", "status", "track", "support")
 LEAST_ROLES: LeastRoles = MappingProxyType(
     {
         ("GET", f"{PREFIX}/searches"): AccessRole.VIEWER,
@@ -27,6 +27,9 @@ LEAST_ROLES: LeastRoles = MappingProxyType(
         ("GET", _ONE): AccessRole.VIEWER,
         ("GET", f"{_ONE}/readings"): AccessRole.VIEWER,
         ("GET", f"{_ONE}/invoice"): AccessRole.VIEWER,
+        ("GET", f"{_ONE}/tickets"): AccessRole.VIEWER,
+        ("POST", f"{_ONE}/tickets"): AccessRole.TRADER,
+        ("POST", f"{_ONE}/tickets/{{ticket_id}}"): AccessRole.TRADER,
         **{("POST", f"{_ONE}/{step}"): AccessRole.TRADER for step in _STEPS},
         ("GET", f"{PREFIX}/trade-time"): AccessRole.VIEWER,
     }
@@ -40,6 +43,7 @@ def add_api(app: web.Application, desk: Desk) -> None:
     ContractsApi(desk).add_routes(app, PREFIX)
 
     async def trade_time(_request: web.Request) -> web.Response:
+        """Tell the clock of the trade."""
         clocks = desk.clocks
         content: shapes.TradeTime = {
             "trade_time": timestamp_text(clocks.trade()),

@@ -14,8 +14,8 @@ from bap.api.members import Members, members_of
 from bap.desk import Desk
 from bap.store import searches
 from bap.store.records import FoundOffer, Search
-from bap.waiting import until_quiet
-from energy.offers import DispatchMode, SearchIntent
+from bap.waiting import Heard, until_quiet
+from energy.offers import DispatchMode, SearchIntent, SortBy
 from node.callers import caller_of
 from node.problems import Problem, json_response
 from protocol.moments import timestamp_text
@@ -57,11 +57,15 @@ class SearchesApi:
         return json_response({"searches": [search_summary(search) for search in latest]})
 
     async def _wait(self, search_id: str, wait_s: float) -> None:
-        def any_news(tx: Connection) -> bool:
-            search = searches.load(tx, search_id)
-            return search is not None and (search.answers > 0 or search.error is not None)
-
-        await until_quiet(self._desk.database, search_id, any_news, wait_s, self._desk.settings.quiet_s)
+        settings = self._desk.settings
+        await until_quiet(
+            self._desk.database,
+            search_id,
+            lambda tx: _heard(searches.load(tx, search_id)),
+            wait_s,
+            quiet_s=settings.quiet_s,
+            patience_s=settings.answer_patience_s,
+        )
 
     async def _content(self, request: web.Request, search_id: str) -> shapes.Search:
         search, found = await self._desk.database.read(lambda tx: _loaded(tx, search_id))
@@ -75,18 +79,39 @@ def _loaded(tx: Connection, search_id: str) -> tuple[Search | None, list[FoundOf
     return searches.load(tx, search_id), searches.offers_of(tx, search_id)
 
 
+def _heard(search: Search | None) -> Heard:
+    if search is None or (search.answers == 0 and search.error is None):
+        return Heard.NOTHING
+    return Heard.PART if search.pages_missing > 0 else Heard.WHOLE
+
+
 def _intent(members: Members, trade_now: datetime) -> SearchIntent:
     charge, giveback = members.window("charge"), members.window("giveback")
     if charge.start < trade_now:
         members.wrong("charge/start", f"Charging would begin in the past; it is {timestamp_text(trade_now)} now.")
     if giveback.start < charge.end:
         members.wrong("giveback/start", "Energy can be returned only once it is charged: begin at charge.end or later.")
+    near, radius_m = members.optional("near", members.place), members.optional("radius_m", members.positive)
+    sort = members.optional("sort", lambda name: members.choice(name, SortBy))
+    if near is None and radius_m is not None:
+        members.wrong("near", "Name the point that radius_m is around.")
+    if near is None and sort is SortBy.DISTANCE:
+        members.wrong("near", "Name the point that is to be near, to sort by distance.")
     return SearchIntent(
         energy_wh=members.positive("energy_wh"),
         charge=charge,
         giveback=giveback,
-        near=members.place("near"),
-        radius_m=members.positive("radius_m"),
+        near=near,
+        radius_m=radius_m,
+        polygon=members.optional("polygon", members.area) or (),
+        city_code=members.optional("city_code", members.text),
+        provider_id=members.optional("provider_id", members.text),
+        provider_name=members.optional("provider_name", members.text),
+        item_id=members.optional("item_id", members.text),
+        item_name=members.optional("item_name", members.text),
+        text=members.optional("text", members.text),
+        min_rating=members.optional("min_rating", lambda name: members.between(name, 1, 5)),
+        sort=sort,
         mode=members.optional("mode", lambda name: members.choice(name, DispatchMode)),
         min_power_w=members.optional("min_power_w", members.positive),
         max_price=members.optional("max_price", members.decimal),

@@ -14,7 +14,17 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from bap.store.records import Contract, Failure, Request
-from energy.offers import FeedbackForm, Message, Order, OrderStatus, Quote, StorageUse, SupportContact, Tracking
+from energy.offers import (
+    FeedbackForm,
+    Message,
+    Negotiation,
+    Order,
+    OrderStatus,
+    Quote,
+    StorageUse,
+    SupportContact,
+    Tracking,
+)
 from energy.quantities import kilo_text
 from protocol.errors import ACTION_NOT_APPLICABLE, INVALID_REQUEST, QUOTE_UNAVAILABLE, TradeRefused
 from protocol.lifecycle import SETTLE, Stage, after
@@ -50,19 +60,23 @@ Change = Callable[[Contract, Told], Contract]
 
 
 def select_answered(contract: Contract, told: Told) -> Contract:
-    """``on_select``: a quote for exactly the use that was asked for."""
+    """``on_select``: a quote for exactly the use that was asked for, and the answer to the price that was offered."""
     order = _order(told)
     _check_same(order, contract, contract.use)
     quote = _needed(order.quote, "quote")
-    return _quoted(replace(contract, form=None, payment=None, state=order.state), quote, told.at)
+    quoted = replace(contract, form=None, payment=None, state=order.state, negotiation=_negotiation(contract, order))
+    return _quoted(quoted, quote, told.at)
 
 
 def init_answered(contract: Contract, told: Told) -> Contract:
-    """``on_init``: the terms. What was consented to before holds only if the operator still names its submission."""
+    """``on_init``: the terms. What was consented to before holds only if the operator still names its submission.
+
+    An operator that names no payment (ENERGY 1.2, S10) leaves that to our ``confirm``.
+    """
     order = _order(told)
     _check_same(order, contract, contract.use)
-    quote, payment = _needed(order.quote, "quote"), _needed(order.payment, "payments")
-    named = replace(contract, payment=payment, form=order.form, state=order.state)
+    quote = _needed(order.quote, "quote")
+    named = replace(contract, payment=order.payment, form=order.form, state=order.state)
     return _quoted(named, quote, told.at)
 
 
@@ -89,21 +103,36 @@ def confirm_answered(contract: Contract, told: Told) -> Contract:
 
 
 def update_answered(contract: Contract, told: Told) -> Contract:
-    """``on_update``: the same contract for the new amount, at a new price."""
+    """``on_update``: the same contract as it was asked to be; another use has another price, nothing else has."""
     order = _order(told)
     _check_order_id(order, contract)
-    if told.request is None or told.request.energy_wh is None:
+    update = None if told.request is None else told.request.asked.update
+    if update is None:
         raise Unusable(ACTION_NOT_APPLICABLE, "The operator answers an update that nobody asked for.", "/message/order")
-    use = replace(contract.use, energy_wh=told.request.energy_wh)
+    use = update.applied_to(contract.use)
     _check_same(order, contract, use)
-    quote = _needed(order.quote, "quote")
-    return _course(replace(contract, use=use, agreed=quote, told_at=told.at), order)
+    quote, agreed = _needed(order.quote, "quote"), contract.agreed
+    if update.targets & {"items", "fulfillments"}:
+        agreed = quote
+    else:
+        _check_total(order, contract)
+    billing = order.billing if "billing" in update.targets and order.billing is not None else contract.billing
+    return _course(replace(contract, use=use, agreed=agreed, billing=billing, told_at=told.at), order)
 
 
 def cancel_answered(contract: Contract, told: Told) -> Contract:
-    """``on_cancel``, asked for or not: the contract is over."""
+    """``on_cancel``, asked for or not: the contract is over, or goes on and is told what ending it would cost.
+
+    Raises:
+        Unusable: the contract goes on although its end was asked for.
+    """
     order = _order(told)
     _check_order_id(order, contract)
+    if order.status is OrderStatus.ACTIVE:
+        if told.request is None or not told.request.asked.soft:
+            sentence = "The operator answers the cancellation with an order that goes on."
+            raise Unusable(ACTION_NOT_APPLICABLE, sentence, "/message/order/status")
+        return replace(contract, stage=Stage.ACTIVE, cancellation_quote=_needed(order.quote, "quote"))
     return _course(replace(contract, status=OrderStatus.CANCELLED, told_at=told.at), order)
 
 
@@ -140,9 +169,13 @@ def support_answered(contract: Contract, told: Told) -> Contract:
 
 
 def rating_answered(contract: Contract, told: Told) -> Contract:
-    """``on_rating``: the rating arrived; a form for more words is the operator's own."""
+    """``on_rating``: the rating arrived; there may be a form for more words, on the operator's own server."""
     assert isinstance(told.content, FeedbackForm)
-    return contract
+    url = told.content.url
+    if url is not None and not same_origin(url, contract.bpp_uri):
+        sentence = f"The operator asks for feedback at {url[:200]}, another server."
+        raise Unusable(INVALID_REQUEST, sentence, "/message/feedback_form/form/url")
+    return replace(contract, feedback_url=url)
 
 
 CHANGES: Mapping[str, Change] = MappingProxyType(
@@ -170,6 +203,14 @@ def _needed(value: T | None, member: str) -> T:
         path = f"/message/order/{member}"
         raise Unusable(INVALID_REQUEST, f"The operator's answer lacks {path}.", path)
     return value
+
+
+def _negotiation(contract: Contract, order: Order) -> Negotiation | None:
+    """Our offer stays what it was; the operator adds its list price, and how often it goes on."""
+    ours, theirs = contract.negotiation, order.negotiation
+    if ours is None or theirs is None:
+        return ours
+    return replace(ours, listed=theirs.listed, rounds_left=theirs.rounds_left)
 
 
 def _check_same(order: Order, contract: Contract, use: StorageUse) -> None:
@@ -214,6 +255,7 @@ def _course(contract: Contract, order: Order) -> Contract:
         invoice=order.invoice or contract.invoice,
         cancellation=order.cancellation or contract.cancellation,
         live=live,
+        transferred_wh=contract.transferred_wh if order.transferred_wh is None else order.transferred_wh,
     )
 
 

@@ -1,7 +1,9 @@
 """``on_search``: the offers of one platform, kept as our own copy.
 
-It counts when it answers a search of ours under that search's message id; a platform may answer in several messages.
-What an offer's item said before is replaced. An error means that this platform has nothing to offer.
+It counts when it answers a search of ours under that search's message id. A platform may answer in several messages,
+in any order: what an offer's item said before is replaced, and where they are marked as pages
+(`energy.offers.CatalogPage`) the search knows how many are missing. An error means that this platform has nothing to
+offer.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from sqlalchemy import Connection
 
 from bap.store import searches
 from bap.store.records import FoundOffer
-from energy.offers import Catalog, Offer
+from energy.offers import Catalog, CatalogPage, Offer
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.reader import read
+from energy.wire.v1.tolerances import TOLERANT
+from energy.wire.v1.tolerances.rules import Reading
 from node.clocks import Now
 from node.ids import new_uuid
 from node.inbox import Decision, Received
+from node.reading import message_of
 from protocol.errors import ACTION_NOT_APPLICABLE, INVALID_REQUEST, ORDER_NOT_FOUND, TradeRefused
 from protocol.verification import Verified
 
@@ -33,6 +37,7 @@ class Catalogs:
 
     now: Now
     offers_max: int
+    reading: Reading = TOLERANT
 
     async def handle(self, received: Received) -> Decision:
         """Read the catalog; the decision that comes back stores it.
@@ -42,12 +47,15 @@ class Catalogs:
         """
         verified = received.verified
         # A large catalog takes a second to read: other messages need not wait for it.
-        offered = await asyncio.to_thread(_offers, verified)
-        found = [_found(offer, verified) for offer in offered]
+        catalog = await asyncio.to_thread(_catalog, verified, self.reading)
+        found = [_found(offer, verified) for offer in (() if catalog is None else catalog.offers)]
+        page = (None if catalog is None else catalog.page) or searches.ONLY_PAGE
         now = self.now()
-        return lambda tx: self._store(tx, received, found, now)
+        return lambda tx: self._store(tx, received, found, page, now)
 
-    def _store(self, tx: Connection, received: Received, found: list[FoundOffer], now: datetime) -> None:
+    def _store(
+        self, tx: Connection, received: Received, found: list[FoundOffer], page: CatalogPage, now: datetime
+    ) -> None:
         context = received.verified.context
         search = searches.hold(tx, context.transaction_id)
         if search is None:
@@ -57,18 +65,19 @@ class Catalogs:
         dropped = searches.put_offers(tx, found, received.inbox_id, now, self.offers_max)
         if dropped:
             logger.warning("%d offers found no room", dropped, extra={"transaction_id": search.search_id})
-        searches.add_answer(tx, search.search_id, received.verified.sender_id, received.inbox_id, now)
+        searches.add_answer(tx, search.search_id, received.verified.sender_id, received.inbox_id, now, page)
 
 
-def _offers(verified: Verified) -> tuple[Offer, ...]:
+def _catalog(verified: Verified, reading: Reading) -> Catalog | None:
+    """What the platform offers; None when it says no."""
     if verified.error is not None:
-        return ()
+        return None
     try:
-        catalog = read("on_search", verified.message)
+        catalog = message_of(verified, reading)
     except WireError as error:
         raise TradeRefused(INVALID_REQUEST, error.sentence, error.path) from None
     assert isinstance(catalog, Catalog)
-    return catalog.offers
+    return catalog
 
 
 def _found(offer: Offer, verified: Verified) -> FoundOffer:

@@ -9,6 +9,7 @@ const STATES = {
   "transaction-cancelled": "Cancelled", "transaction-holding": "In store", "transaction-returning": "Returning",
   "transaction-completed": "Returned", "transaction-settled": "Settled", "transaction-failed": "Failed",
 };
+const UNTOLD = "not told";
 const UNITS = {
   "per-kWh-month": "per kWh and month", "per-kWh-stored": "per kWh stored", "per-kWh-discharged": "per kWh returned",
   "per-kW-month": "per kW and month", flat: "flat",
@@ -43,12 +44,13 @@ export function offersView(search, showAll) {
   if (!search) return [el("p", { class: "empty" }, "No search yet. What your app searches for appears here.")];
   if (search.error) return [el("p", { class: "note bad" }, search.error.message)];
   if (!search.offers.length) return [el("p", { class: "empty" }, search.answers ? "Nobody offers what was searched for." : "Waiting for offers…")];
+  const nearest = search.intent.sort === "distance";
   const shown = showAll ? search.offers : search.offers.slice(0, OFFERS_SHOWN);
   const heads = [["Battery"], ["Total for this use", "number"], ["Price model"], ["Distance", "number"], ["Efficiency", "number"], ["Comes back", "number"], ["Free over time"]];
   const table = el("table", { class: "offers" },
-    el("caption", {}, `${search.offers.length} ${search.offers.length === 1 ? "offer" : "offers"} by ${search.answers} ${search.answers === 1 ? "platform" : "platforms"}, cheapest first. Totals include taxes.`),
+    el("caption", {}, `${search.offers.length} ${search.offers.length === 1 ? "offer" : "offers"} by ${search.answers} ${search.answers === 1 ? "platform" : "platforms"}, ${nearest ? "nearest" : "cheapest"} first. Totals include taxes.`),
     el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", { scope: "col", class: kind }, name)))),
-    el("tbody", {}, shown.map((offer, index) => offerRow(offer, search.intent, index === 0 && offer.fits))));
+    el("tbody", {}, shown.map((offer, index) => offerRow(offer, search.intent, index === 0 && offer.fits && !nearest))));
   const more = search.offers.length - OFFERS_SHOWN;
   if (more <= 0) return [table];
   return [table, el("button", { id: "more", class: "more", type: "button", "aria-expanded": String(showAll) }, showAll ? "Show fewer offers" : `Show ${more} more`)];
@@ -58,12 +60,24 @@ function offerRow(offer, intent, best) {
   const badge = best ? el("span", { class: "chip good" }, "Best price") : null;
   return el("tr", { class: best ? "best" : offer.fits ? null : "unfit" },
     el("th", { scope: "row" }, offer.name, " ", badge, el("small", {}, offer.provider.name || offer.provider.id), offer.reason ? el("small", {}, offer.reason) : null),
-    cell("Total for this use", "number", el("span", { class: "price" }, money(offer.total.amount, offer.total.currency)), el("small", {}, `${money(offer.cost_per_kwh, offer.total.currency)} per kWh`)),
-    cell("Price model", "", ...offer.tariff.rates.map((rate) => el("small", {}, `${money(rate.price, offer.tariff.currency)} ${UNITS[rate.unit] ?? rate.unit}`))),
+    cell("Total for this use", "number", ...totalOf(offer)),
+    cell("Price model", "", ...modelOf(offer)),
     cell("Distance", "number", km(offer.distance_m)),
-    cell("Efficiency", "number", percent(Number(offer.efficiency) * 100)),
-    cell("Comes back", "number", kwh(offer.giveback_wh)),
+    cell("Efficiency", "number", offer.efficiency === null ? UNTOLD : percent(Number(offer.efficiency) * 100)),
+    cell("Comes back", "number", offer.giveback_wh === null ? UNTOLD : kwh(offer.giveback_wh)),
     cell("Free over time", "full", strip(offer.profile, intent.energy_wh), el("small", {}, `${kwh(offer.free_energy_wh)} free`)));
+}
+
+// What an operator does not tell is never filled in: it is told when the offer is selected, or not at all.
+function totalOf(offer) {
+  if (!offer.total) return [el("span", { class: "muted" }, "Told when selected")];
+  return [el("span", { class: "price" }, money(offer.total.amount, offer.total.currency)), el("small", {}, `${money(offer.cost_per_kwh, offer.total.currency)} per kWh`)];
+}
+
+function modelOf(offer) {
+  if (offer.tariff) return offer.tariff.rates.map((rate) => el("small", {}, `${money(rate.price, offer.tariff.currency)} ${UNITS[rate.unit] ?? rate.unit}`));
+  const price = offer.unit_price;
+  return [el("small", {}, price ? `${money(price.per_kwh, price.currency)} per kWh, without further terms` : UNTOLD)];
 }
 
 function cell(label, kind, ...content) {
@@ -119,12 +133,14 @@ export function liveView(contract, readings) {
     el("h3", {}, "Plan"),
     el("dl", { class: "facts" }, fact("Taken in", windowText(contract.charge)), fact("Given back", windowText(contract.giveback))),
   ];
+  const moved = contract.transferred_wh === null ? null : el("p", {}, `The operator says that ${kwh(contract.transferred_wh)} of ${kwh(contract.energy_wh)} have moved.`);
+  if (!live && moved) return [el("div", { class: "stack" }, ...planned, moved)];
   if (!live) return [el("div", { class: "stack" }, ...planned, el("p", { class: "muted" }, contract.stage === "ACTIVE" ? "No live values yet." : "Live values come once the contract runs."))];
   const chart = course(readings);
   return [el("div", { class: "stack" },
     battery(live.soc_percent, flowText(live)),
     bar("Taken in", `${kwh(live.energy_in_wh)} of ${kwh(contract.energy_wh)}`, live.energy_in_wh / contract.energy_wh),
-    bar("Given back", `${kwh(live.energy_out_wh)} of ${kwh(contract.giveback_wh)}`, live.energy_out_wh / contract.giveback_wh),
+    contract.giveback_wh === null ? null : bar("Given back", `${kwh(live.energy_out_wh)} of ${kwh(contract.giveback_wh)}`, live.energy_out_wh / contract.giveback_wh),
     el("dl", { class: "facts" },
       fact("In store for you", kwh(live.stored_for_order_wh)),
       fact("Lost so far", kwh(live.losses_wh)),

@@ -7,31 +7,32 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from bap.store.documents import decode, encode
-from bap.store.records import Contract, Request, RequestState
+from bap.store.documents import decode, encode, encode_bytes
+from bap.store.records import Asked, Contract, Request, RequestState
 from bap.store.tables import contracts, invoices, news, readings, requests
 from energy.offers import LiveState
 from node.clocks import milliseconds, moment_of
 from node.database import lock, notify
+from node.personal_columns import Sealed, opened, sealed
 
 
 def add(tx: Connection, contract: Contract) -> None:
     """Remember a new contract."""
-    tx.execute(insert(contracts).values(contract_id=contract.contract_id, **_values(contract)))
+    tx.execute(insert(contracts).values(contract_id=contract.contract_id, **_values(tx, contract)))
     notify(tx, news(contract.contract_id))
 
 
 def save(tx: Connection, contract: Contract) -> None:
     """Put the contract in the place of what was remembered."""
     where = contracts.c.contract_id == contract.contract_id
-    tx.execute(update(contracts).where(where).values(_values(contract)))
+    tx.execute(update(contracts).where(where).values(_values(tx, contract)))
     notify(tx, news(contract.contract_id))
 
 
 def load(tx: Connection, contract_id: str) -> Contract | None:
     """One contract."""
     document = tx.scalar(select(contracts.c.document).where(contracts.c.contract_id == contract_id))
-    return None if document is None else decode(Contract, document)
+    return None if document is None else _contract(tx, contract_id, document)
 
 
 def hold(tx: Connection, contract_id: str) -> Contract | None:
@@ -54,10 +55,10 @@ def exists(tx: Connection, contract_id: str) -> bool:
 def latest(tx: Connection, limit: int, account: str | None = None) -> list[Contract]:
     """The newest contracts (of this account), newest first."""
     order = (contracts.c.created_at_ms.desc(), contracts.c.contract_id)
-    asked = select(contracts.c.document).order_by(*order).limit(limit)
+    asked = select(contracts.c.contract_id, contracts.c.document).order_by(*order).limit(limit)
     if account is not None:
         asked = asked.where(contracts.c.account == account)
-    return [decode(Contract, row) for row in tx.scalars(asked)]
+    return [_contract(tx, row.contract_id, row.document) for row in tx.execute(asked).all()]
 
 
 # -- requests -----------------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def add_request(tx: Connection, request: Request) -> None:
             action=request.action,
             sent_at_ms=milliseconds(request.sent_at),
             state=request.state,
-            energy_wh=request.energy_wh,
+            asked=encode(request.asked),
         )
     )
 
@@ -128,20 +129,24 @@ def put_invoice(tx: Connection, contract_id: str, digest_sha256: str, content: b
     """Keep the exact bytes of an invoice document in place of an earlier one."""
     tx.execute(delete(invoices).where(invoices.c.contract_id == contract_id))
     row = {"contract_id": contract_id, "digest_sha256": digest_sha256, "fetched_at_ms": milliseconds(now)}
-    tx.execute(insert(invoices).values(**row, content=content))
+    tx.execute(insert(invoices).values(**row, content=sealed(tx, invoices.c.content, contract_id, content)))
 
 
 def invoice_of(tx: Connection, contract_id: str, digest_sha256: str) -> bytes | None:
     """The document with this digest, if it was fetched before."""
     where = (invoices.c.contract_id == contract_id, invoices.c.digest_sha256 == digest_sha256)
     content = tx.scalar(select(invoices.c.content).where(*where))
-    return None if content is None else bytes(content)
+    return None if content is None else opened(tx, invoices.c.content, contract_id, content)
 
 
 _WAITS = requests.c.state == RequestState.WAITING
 
 
-def _values(contract: Contract) -> dict[str, object]:
+def _contract(tx: Connection, contract_id: str, document: Sealed) -> Contract:
+    return decode(Contract, opened(tx, contracts.c.document, contract_id, document))
+
+
+def _values(tx: Connection, contract: Contract) -> dict[str, object]:
     return {
         "search_id": contract.search_id,
         "bpp_id": contract.bpp_id,
@@ -149,7 +154,7 @@ def _values(contract: Contract) -> dict[str, object]:
         "stage": contract.stage,
         "created_at_ms": milliseconds(contract.created_at),
         "updated_at_ms": milliseconds(contract.updated_at),
-        "document": encode(contract),
+        "document": sealed(tx, contracts.c.document, contract.contract_id, encode_bytes(contract)),
     }
 
 
@@ -160,5 +165,5 @@ def _request(row: Row[tuple[object, ...]]) -> Request:
         action=row.action,
         sent_at=moment_of(row.sent_at_ms),
         state=RequestState(row.state),
-        energy_wh=row.energy_wh,
+        asked=decode(Asked, row.asked),
     )

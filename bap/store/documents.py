@@ -23,10 +23,15 @@ T = TypeVar("T")
 
 def encode(value: object) -> str:
     """A dataclass as a JSON text."""
-    return orjson.dumps(value, default=_text).decode()
+    return encode_bytes(value).decode()
 
 
-def decode(kind: type[T], text: str) -> T:
+def encode_bytes(value: object) -> bytes:
+    """The same in UTF-8."""
+    return orjson.dumps(value, default=_text)
+
+
+def decode(kind: type[T], text: str | bytes) -> T:
     """The dataclass that `encode` made a text of."""
     hint: Any = kind
     return cast(T, _reader(hint)(orjson.loads(text)))

@@ -18,6 +18,7 @@ from energy.offers import (
     DispatchMode,
     InvoiceReference,
     LiveState,
+    Negotiation,
     Offer,
     OrderStatus,
     Payment,
@@ -26,6 +27,7 @@ from energy.offers import (
     SearchIntent,
     StorageUse,
     SupportContact,
+    UpdateRequest,
 )
 from energy.tariffs import Tariff
 from node.callers import DEFAULT_ACCOUNT
@@ -52,7 +54,7 @@ UNDELIVERED = "undelivered"
 class Search:
     """A search that was sent; its id is its transaction's. ``answers`` is how many platforms have answered.
 
-    ``account``: whose it is.
+    ``pages_missing``: how many pages they have announced that have not come. ``account``: whose it is.
     """
 
     search_id: str
@@ -61,6 +63,7 @@ class Search:
     intent: SearchIntent
     error: Failure | None = None
     answers: int = 0
+    pages_missing: int = 0
     account: str = DEFAULT_ACCOUNT
 
 
@@ -76,13 +79,37 @@ class FoundOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketNote:
+    """One message of a ticket, as the operator told it; ``side`` is producer or operator."""
+
+    side: str
+    text: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket at the operator's, as it was told last. ``kind`` and ``state`` are the operator's words."""
+
+    ticket_id: str
+    kind: str
+    state: str
+    subject: str
+    updated_at: str
+    notes: tuple[TicketNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One trade with one operator, from the first ``select`` on; its id is its transaction's.
 
-    ``tariff`` and ``specification`` are the offer's, to check plan and bill by. ``quote`` is the latest, ``agreed`` the
-    one that was confirmed. ``told_at`` is the timestamp of the newest message
-    about its course. ``tracking_url`` and ``support`` are what the operator answered to track and support.
-    ``account``: whose it is, as its search was.
+    ``tariff`` and ``specification`` are the offer's, to check plan and bill by, or None where it does not tell them.
+    ``quote`` is the latest, ``agreed`` the one that was confirmed. ``told_at`` is the timestamp of the newest message
+    about its course, ``transferred_wh`` how much has moved where only a sentence says it. ``tracking_url`` and
+    ``support`` are what the operator answered to track and support, ``feedback_url`` where it takes more words than a
+    rating, ``tickets`` what it told of them last. ``cancellation_quote`` is what cancelling would have cost when it was
+    asked last. ``negotiation`` is the price that was offered last, with what the operator answered. ``account``: whose
+    it is, as its search was.
     """
 
     contract_id: str
@@ -95,8 +122,8 @@ class Contract:
     item_name: str
     use: StorageUse
     mode: DispatchMode
-    tariff: Tariff
-    specification: BatterySpecification
+    tariff: Tariff | None
+    specification: BatterySpecification | None
     created_at: datetime
     updated_at: datetime
     stage: Stage = Stage.NEW
@@ -116,7 +143,12 @@ class Contract:
     cancellation: Cancellation | None = None
     error: Failure | None = None
     told_at: datetime | None = None
+    transferred_wh: int | None = None
+    cancellation_quote: Quote | None = None
+    feedback_url: str | None = None
+    tickets: tuple[Ticket, ...] = ()
     account: str = DEFAULT_ACCOUNT
+    negotiation: Negotiation | None = None
 
 
 class RequestState(StrEnum):
@@ -130,12 +162,22 @@ class RequestState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer has to be compared with: what an ``update`` changes (but for who pays, which is not kept here),
+    and whether a ``cancel`` only asks what it would cost.
+    """
+
+    update: UpdateRequest | None = None
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """A request that was sent for a contract. ``energy_wh`` is the new amount that an ``update`` asks for."""
+    """A request that was sent for a contract, and what it asked for where that matters to its answer."""
 
     message_id: str
     contract_id: str
     action: str
     sent_at: datetime
     state: RequestState = RequestState.WAITING
-    energy_wh: int | None = None
+    asked: Asked = Asked()

@@ -9,10 +9,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from bap.store.documents import decode, encode
 from bap.store.records import Failure, FoundOffer, Search
-from bap.store.tables import answers, news, offers, searches
-from energy.offers import Offer, SearchIntent
+from bap.store.tables import answer_pages, answers, news, offers, searches
+from energy.offers import CatalogPage, Offer, SearchIntent
 from node.clocks import milliseconds, moment_of
 from node.database import lock, notify
+
+ONLY_PAGE = CatalogPage(1, 1, 0)
+"""What an answer counts as that does not say which page it is."""
 
 
 def add(tx: Connection, search: Search) -> None:
@@ -59,12 +62,20 @@ def fail(tx: Connection, search_id: str, failure: Failure) -> None:
     notify(tx, news(search_id))
 
 
-def add_answer(tx: Connection, search_id: str, bpp_id: str, inbox_id: int, now: datetime) -> None:
-    """A platform has answered; its later answers change nothing here."""
-    known = select(answers.c.bpp_id).where(answers.c.search_id == search_id, answers.c.bpp_id == bpp_id)
-    if tx.execute(known).first() is None:
-        row = {"search_id": search_id, "bpp_id": bpp_id, "inbox_id": inbox_id, "received_at_ms": milliseconds(now)}
-        tx.execute(insert(answers).values(row))
+def add_answer(
+    tx: Connection, search_id: str, bpp_id: str, inbox_id: int, now: datetime, page: CatalogPage = ONLY_PAGE
+) -> None:
+    """A platform has answered with this page; one that came before changes nothing here. Pages come in any order."""
+    row = {"search_id": search_id, "bpp_id": bpp_id, "inbox_id": inbox_id}
+    whose = (answers.c.search_id == search_id, answers.c.bpp_id == bpp_id)
+    announced = tx.scalar(select(answers.c.pages).where(*whose))
+    if announced is None:
+        tx.execute(insert(answers).values(row | {"received_at_ms": milliseconds(now), "pages": page.pages}))
+    elif announced < page.pages:
+        tx.execute(update(answers).where(*whose).values(pages=page.pages))
+    same = (answer_pages.c.search_id == search_id, answer_pages.c.bpp_id == bpp_id, answer_pages.c.page == page.number)
+    if tx.execute(select(answer_pages.c.page).where(*same)).first() is None:
+        tx.execute(insert(answer_pages).values(row | {"page": page.number}))
     notify(tx, news(search_id))
 
 
@@ -103,7 +114,10 @@ def offer_of(tx: Connection, search_id: str, offer_id: str) -> FoundOffer | None
 
 
 _ANSWERS = select(func.count()).where(answers.c.search_id == searches.c.search_id).scalar_subquery()
-_SEARCHES = select(searches, _ANSWERS.label("answers"))
+_ANNOUNCED = select(func.sum(answers.c.pages)).where(answers.c.search_id == searches.c.search_id).scalar_subquery()
+_CAME = select(func.count()).where(answer_pages.c.search_id == searches.c.search_id).scalar_subquery()
+_MISSING = func.coalesce(_ANNOUNCED, 0) - _CAME
+_SEARCHES = select(searches, _ANSWERS.label("answers"), _MISSING.label("pages_missing"))
 
 
 def _search(row: Row[tuple[object, ...]]) -> Search:
@@ -114,6 +128,7 @@ def _search(row: Row[tuple[object, ...]]) -> Search:
         intent=decode(SearchIntent, row.intent),
         error=None if row.error is None else decode(Failure, row.error),
         answers=row.answers,
+        pages_missing=int(row.pages_missing),
         account=row.account,
     )
 

@@ -7,9 +7,10 @@ that a row was made from. The migration in ``bap/versions`` creates them; a test
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 from node.callers import DEFAULT_ACCOUNT
+from node.personal_columns import PersonalData
 
 metadata = MetaData()
 
@@ -32,6 +33,16 @@ answers = Table(
     Column("search_id", String(255), primary_key=True),
     Column("bpp_id", String(255), primary_key=True),
     Column("received_at_ms", BigInteger, nullable=False),
+    Column("inbox_id", BigInteger, nullable=False),
+    Column("pages", Integer, nullable=False),
+)
+
+answer_pages = Table(
+    "answer_pages",
+    metadata,
+    Column("search_id", String(255), primary_key=True),
+    Column("bpp_id", String(255), primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
     Column("inbox_id", BigInteger, nullable=False),
 )
 
@@ -59,7 +70,7 @@ contracts = Table(
     Column("stage", String(16), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", PersonalData, nullable=False),
     Column("account", String(255), nullable=False, server_default=DEFAULT_ACCOUNT),
     Index("contracts_created", "created_at_ms"),
     Index("contracts_of_an_account", "account", "created_at_ms"),
@@ -73,7 +84,7 @@ requests = Table(
     Column("action", String(32), nullable=False),
     Column("sent_at_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("energy_wh", BigInteger),
+    Column("asked", Text),
     Column("inbox_id", BigInteger),
     Index("requests_of_a_contract", "contract_id", "sent_at_ms"),
 )
@@ -93,7 +104,7 @@ invoices = Table(
     Column("contract_id", String(255), primary_key=True),
     Column("digest_sha256", String(64), nullable=False),
     Column("fetched_at_ms", BigInteger, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("content", PersonalData, nullable=False),
 )
 
 

@@ -31,6 +31,14 @@ def _create_market() -> None:
         sa.Column("bpp_id", sa.String(255), primary_key=True),
         sa.Column("received_at_ms", sa.BigInteger, nullable=False),
         sa.Column("inbox_id", sa.BigInteger, nullable=False),
+        sa.Column("pages", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "answer_pages",
+        sa.Column("search_id", sa.String(255), primary_key=True),
+        sa.Column("bpp_id", sa.String(255), primary_key=True),
+        sa.Column("page", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("inbox_id", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "offers",
@@ -56,7 +64,7 @@ def _create_trade() -> None:
         sa.Column("stage", sa.String(16), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger, nullable=False),
         sa.Column("updated_at_ms", sa.BigInteger, nullable=False),
-        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("document", sa.LargeBinary, nullable=False),
     )
     op.create_index("contracts_created", "contracts", ["created_at_ms"])
     op.create_table(
@@ -66,7 +74,7 @@ def _create_trade() -> None:
         sa.Column("action", sa.String(32), nullable=False),
         sa.Column("sent_at_ms", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
-        sa.Column("energy_wh", sa.BigInteger),
+        sa.Column("asked", sa.Text),
         sa.Column("inbox_id", sa.BigInteger),
     )
     op.create_index("requests_of_a_contract", "requests", ["contract_id", "sent_at_ms"])
@@ -88,5 +96,5 @@ def _create_trade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("invoices", "readings", "requests", "contracts", "offers", "answers", "searches"):
+    for table in ("invoices", "readings", "requests", "contracts", "offers", "answer_pages", "answers", "searches"):
         op.drop_table(table)

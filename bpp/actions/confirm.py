@@ -7,11 +7,11 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from bpp.actions.init import check_payment, check_selection
-from bpp.actions.lookups import battery_of, check_capacity, content_of, peer_of
+from bpp.actions.lookups import battery_of, check_capacity, order_content, peer_of
 from bpp.contracts import Consent, Contract
 from bpp.desk import Desk
 from bpp.store import fleet, trade
-from energy.offers import ConsentForm, ContractState, Order, Quote
+from energy.offers import ConsentForm, ContractState, Quote
 from node.clocks import Moment
 from node.ids import new_token
 from node.inbox import Decision, Received
@@ -24,7 +24,7 @@ _SUBMISSION_PATH = "/message/order/xinput/form/submission_id"
 
 async def handle(desk: Desk, received: Received) -> Decision:
     """Book the capacity for good: the hold's, or what is still free if the hold has ended."""
-    order = content_of(received, Order)
+    order = await order_content(desk, received)
     moment, track_token = desk.moment(), new_token()
     peer = peer_of(received)
 
@@ -71,12 +71,10 @@ def _price(quote: Quote) -> tuple[object, ...]:
 
 
 def _check_consent(consent: Consent | None, form: ConsentForm | None) -> None:
-    if consent is None:
-        return
     given = None if form is None else form.submission_id
-    if consent.submission_id is None:
-        sentence = "Automatic dispatch needs consent: submit the form of on_init first."
+    if consent is None or consent.submission_id is None:
+        sentence = "The terms are not agreed to yet: submit every page of the form of on_init first."
         raise TradeRefused(BUSINESS_ERROR, sentence, _SUBMISSION_PATH)
     if given != consent.submission_id:
-        sentence = "Send the submission_id that the consent form answered with."
+        sentence = "Send the submission_id that the form of on_init ended with."
         raise TradeRefused(BUSINESS_ERROR, sentence, _SUBMISSION_PATH)

@@ -17,7 +17,7 @@ from bpp.contracts import Contract, Peer
 from bpp.desk import Desk
 from bpp.store import fleet, spoken, trade
 from energy.limits import limits_of
-from energy.offers import Message, Order
+from energy.offers import Message, Order, StorageUse
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT
 from energy.wire.v1.tolerances.rules import Known, Reading
@@ -146,6 +146,16 @@ def battery_of_contract(tx: Connection, desk: Desk, contract: Contract) -> Liste
     if listed is None or not listed.in_service:
         raise TradeRefused(ITEM_NOT_FOUND, "The contract's battery is out of service.", ITEM_PATH)
     return listed
+
+
+def at_price_of_now(
+    tx: Connection, listed: ListedBattery, use: StorageUse, moment: Moment, known: Contract | None
+) -> ListedBattery:
+    """The battery at the price that its occupancy by all others makes for the use: from now on that price is fixed."""
+    if not listed.tariff.occupancy:
+        return listed
+    book = fleet.book_of(tx, listed.battery, moment, use.booked)
+    return listed.at_price_of(book if known is None else book.without(known.contract_id), use)
 
 
 def check_capacity(tx: Connection, listed: ListedBattery, wanted: Booking, moment: Moment) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bap.store.records import Contract, FoundOffer, Request, Search
+from bap.store.records import Asked, Contract, FoundOffer, Request, Search
 from energy.battery import profile
 from energy.intervals import slots
 from energy.invoices import Invoice, Party, document_bytes, evidence
@@ -34,6 +34,7 @@ from energy.offers import (
     Quote,
     SearchIntent,
     StorageUse,
+    UpdateRequest,
 )
 from energy.settlement import planned_usage, settle
 from energy.tariffs import lines_total, price
@@ -158,6 +159,11 @@ def contract(stage: Stage = Stage.NEW, **more: Any) -> Contract:
 def request(action: str, message_id: str = "message-1", **more: Any) -> Request:
     """A request of the contract that waits for its answer."""
     return Request(message_id, SEARCH.search_id, action, more.pop("sent_at", NOW), **more)
+
+
+def amount_asked(energy_wh: int) -> Asked:
+    """What a request for another amount asked."""
+    return Asked(update=UpdateRequest(ORDER_ID, "items", energy_wh))
 
 
 def invoice_bytes(**more: Any) -> bytes:

@@ -122,7 +122,9 @@ class Market:
             wanted = orjson.loads(arrival.body)["subscriber_id"]
             return json_response([record for record in self.records if record["subscriber_id"] == wanted])
         if path in self.documents:
-            return self.documents[path]
+            kept = self.documents[path]
+            # A response can be sent once, and pages are asked for again.
+            return web.Response(body=kept.body, status=kept.status, content_type=kept.content_type)
         if path.startswith("/beckn/"):
             self._take(path.rpartition("/")[2], arrival)
         return acknowledge(arrival)
@@ -170,11 +172,13 @@ class Market:
         return Tracking(request.order_id, f"{self.peer.url}/track/secret", active=True)
 
     def _on_update(self, request: UpdateRequest) -> Message:
-        assert request.energy_wh is not None
-        self.use = replace(self.use, energy_wh=request.energy_wh)
-        return self.running(self.contents["confirm"], state=ContractState.UPDATED)
+        self.use = request.applied_to(self.use)
+        changed = {} if request.billing is None else {"billing": request.billing}
+        return self.running(self.contents["confirm"], state=ContractState.UPDATED, **changed)
 
     def _on_cancel(self, request: CancelRequest) -> Message:
+        if request.soft:
+            return self.running(self.contents["confirm"])
         cancellation = Cancellation(by_consumer=True, reason_id=request.reason_id, reason=request.reason, time=EVE)
         more = {"status": OrderStatus.CANCELLED, "state": ContractState.CANCELLED, "cancellation": cancellation}
         return self.running(self.contents["confirm"], **more)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bap.bills import Agreement, compare
 from energy.battery import profile
+from energy.discounts import discounted
 from energy.intervals import slots
 from energy.invoices import Invoice, Party, document_bytes, evidence
 from energy.metering import MeterInterval, ReadingQuality
@@ -31,6 +32,13 @@ def agreed(use: StorageUse = USE, tariff: Tariff = TARIFF) -> Agreement:
     return Agreement("contract-1", use, plan, tariff, Quote("quote-1", lines, lines_total(lines, tariff.currency), 300))
 
 
+def bargained(percent: str) -> Agreement:
+    """The same with so much off."""
+    plain = agreed()
+    lines = discounted(TARIFF, plain.quote.lines, Decimal(percent))
+    return replace(plain, quote=replace(plain.quote, lines=lines, total=lines_total(lines, "INR")))
+
+
 def readings(use: StorageUse = USE, *, in_wh: int = 18_000, out_wh: int = 16_000) -> tuple[MeterInterval, ...]:
     """The same energy in every quarter of an hour: 288 kWh in and 256 kWh out of the use of the examples."""
     taken = [MeterInterval(slot, in_wh, 0, ReadingQuality.VALID) for slot in slots(use.charge)]
@@ -40,7 +48,7 @@ def readings(use: StorageUse = USE, *, in_wh: int = 18_000, out_wh: int = 16_000
 
 def invoice(agreement: Agreement, metered: tuple[MeterInterval, ...]) -> dict[str, Any]:
     """The document as its operator would send it, through its bytes."""
-    settled = settle(agreement.tariff, agreement.use, agreement.profile, metered)
+    settled = settle(agreement.tariff, agreement.use, agreement.profile, metered, agreement.discount)
     issued = Invoice(
         number="BB/26-27/000001",
         issued_at=agreement.use.giveback.end,
@@ -62,6 +70,18 @@ def invoice(agreement: Agreement, metered: tuple[MeterInterval, ...]) -> dict[st
 AGREED = agreed()
 DOCUMENT = invoice(AGREED, readings())
 LATER = StorageUse(1, hours(120, 124), hours(124, 128))
+
+
+def test_a_discount_that_was_bargained_for_has_to_be_on_the_bill() -> None:
+    agreement = bargained("12.5")
+    assert compare(agreement, invoice(agreement, readings())).accepted
+    without = compare(agreement, DOCUMENT).differences
+    assert any(sentence.startswith("DISCOUNT: nothing is billed") for sentence in without)
+
+
+def test_a_discount_that_nobody_agreed_on_is_told_too() -> None:
+    unasked = compare(AGREED, invoice(bargained("5"), readings())).differences
+    assert any(sentence.startswith("DISCOUNT: ") for sentence in unasked)
 
 
 def differences(change: Change, own: tuple[MeterInterval, ...] = ()) -> tuple[str, ...]:
@@ -197,5 +217,6 @@ json_values = st.recursive(
 def test_any_other_document_is_compared_without_a_crash(changed: dict[str, Any]) -> None:
     check = compare(AGREED, DOCUMENT | changed)
     untouched = {"document", "note", "number", "date", "issued_at", "due_at", "seller", "buyer"}
-    untouched |= {"place_of_supply", "reverse_charge", "service"}
+    untouched |= {"place_of_supply", "place_of_supply_name", "reverse_charge", "service", "title", "wording", "regime"}
+    untouched |= {"due_date", "late_fee_percent", "corrects", "pay_to", "intervals_csv_sha256"}
     assert check.accepted == (set(changed) <= untouched)

@@ -1,8 +1,8 @@
-"""The consent form and the invoice: from the operator's own server only, and only with the signed digest."""
+"""The operator's form and the invoice: from the operator's own server only, and only with the signed digest."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,14 @@ import orjson
 import pytest
 from aiohttp import web
 
-from bap.paperwork import differences, fetch_invoice, read_invoice, submit_consent
+from bap.paperwork import PAGES_MAX, differences, fetch_invoice, read_invoice, submit_forms
 from energy.offers import InvoiceReference
 from node.client import PeerClient
 from node.problems import Problem, json_response
 from protocol.errors import PeerFailed
 from protocol.lifecycle import Stage
 from tests.bap.examples import contract, invoice_bytes, referring_to
-from tests.peers import LOCAL, Peer, peer
+from tests.peers import LOCAL, Arrival, Peer, peer
 
 
 @pytest.fixture
@@ -34,40 +34,84 @@ async def client() -> AsyncIterator[PeerClient]:
     await opened.stop()
 
 
-async def test_consent_is_submitted_as_a_form_and_answered_by_its_submission(
+PAGE = "<form method=post><input type=hidden name=once value=n{}><input type=checkbox name=terms value=yes></form>"
+
+
+class TwoPages:
+    """A form of two pages, each good for one submission."""
+
+    def __init__(self, following: str = "/beckn/forms/secret") -> None:
+        self.agreed = 0
+        self.following = following
+
+    def __call__(self, arrival: Arrival) -> web.Response:
+        if "Accept" not in arrival.headers or arrival.headers["Accept"] == "*/*":
+            return web.Response(text=PAGE.format(self.agreed), content_type="text/html")
+        assert arrival.body == f"once=n{self.agreed}&terms=yes".encode()
+        self.agreed += 1
+        if self.agreed == 2:
+            return json_response({"submission_id": "submission-1", "next": None})
+        return json_response({"submission_id": None, "next": self.following})
+
+
+async def test_every_page_of_the_form_is_read_and_agreed_to_with_its_own_token(
     operator: Peer, client: PeerClient
 ) -> None:
+    operator.script = TwoPages()
+    known = contract(Stage.INITIALISED, bpp_uri=operator.url)
+    assert await submit_forms(client, known, f"{operator.url}/forms/secret") == "submission-1"
+    assert [len(arrival.body) > 0 for arrival in operator.arrivals] == [False, True, False, True]
+    sent = operator.arrivals[1].headers
+    assert (sent["Content-Type"], sent["Accept"]) == ("application/x-www-form-urlencoded", "application/json")
+
+
+async def test_a_form_that_was_submitted_before_gives_its_number_again(operator: Peer, client: PeerClient) -> None:
     operator.script = lambda _: json_response({"submission_id": "submission-1"})
     known = contract(Stage.INITIALISED, bpp_uri=operator.url)
-    assert await submit_consent(client, known, f"{operator.url}/forms/secret") == "submission-1"
-    (arrival,) = operator.arrivals
-    assert (arrival.path, arrival.body) == ("/beckn/forms/secret", b"consent=yes")
-    assert arrival.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert arrival.headers["Accept"] == "application/json"
+    assert await submit_forms(client, known, f"{operator.url}/forms/secret") == "submission-1"
+    assert operator.arrivals[-1].body == b""
 
 
-async def test_consent_is_given_to_nobody_but_the_operator(operator: Peer, client: PeerClient) -> None:
+async def test_nothing_is_agreed_to_with_anybody_but_the_operator(operator: Peer, client: PeerClient) -> None:
     with pytest.raises(PeerFailed, match="another server"):
-        await submit_consent(client, contract(Stage.INITIALISED), f"{operator.url}/forms/secret")
+        await submit_forms(client, contract(Stage.INITIALISED), f"{operator.url}/forms/secret")
     assert operator.arrivals == []
+
+
+@pytest.mark.parametrize("elsewhere", ["http://bank.example/pay", "//bank.example/pay"])
+async def test_a_page_that_leads_elsewhere_is_not_followed(operator: Peer, client: PeerClient, elsewhere: str) -> None:
+    known = contract(Stage.INITIALISED, bpp_uri=operator.url)
+    operator.script = TwoPages(elsewhere)
+    with pytest.raises(PeerFailed, match="another server"):
+        await submit_forms(client, known, f"{operator.url}/forms/secret")
+    operator.script = lambda _: web.Response(text=f'<form action="{elsewhere}">', content_type="text/html")
+    with pytest.raises(PeerFailed, match="another server"):
+        await submit_forms(client, known, f"{operator.url}/forms/secret")
+
+
+async def test_a_form_without_end_is_left_after_a_few_pages(operator: Peer, client: PeerClient) -> None:
+    operator.script = lambda _: json_response({"next": "/beckn/forms/secret"})
+    with pytest.raises(PeerFailed, match="did not give a submission_id"):
+        await submit_forms(client, contract(bpp_uri=operator.url), f"{operator.url}/forms/secret")
+    assert len(operator.arrivals) == 2 * PAGES_MAX
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Problem(409, "Closed", "Consent is not asked for any more.").response(), "Consent is not asked for any more."),
-        (json_response({}), "status 200"),
-        (json_response({"submission_id": ""}), "status 200"),
-        (json_response({"submission_id": "x" * 256}), "status 200"),
-        (web.Response(text="<html>"), "status 200"),
+        (Problem(409, "Closed", "Nothing is asked for any more.").response, "a form: 409: Nothing is asked for"),
+        (lambda: json_response({}), "a submission_id: status 200"),
+        (lambda: json_response({"submission_id": ""}), "a submission_id: status 200"),
+        (lambda: json_response({"submission_id": "x" * 256}), "a submission_id: status 200"),
+        (lambda: web.Response(text="<html>"), "a submission_id: status 200"),
     ],
 )
 async def test_a_form_that_is_not_taken_says_why(
-    operator: Peer, client: PeerClient, answer: web.Response, said: str
+    operator: Peer, client: PeerClient, answer: Callable[[], web.Response], said: str
 ) -> None:
-    operator.script = lambda _: answer
-    with pytest.raises(PeerFailed, match=f"did not give a submission_id: .*{said}"):
-        await submit_consent(client, contract(bpp_uri=operator.url), f"{operator.url}/forms/secret")
+    operator.script = lambda _: answer()
+    with pytest.raises(PeerFailed, match=f"did not give {said}"):
+        await submit_forms(client, contract(bpp_uri=operator.url), f"{operator.url}/forms/secret")
 
 
 def reference(operator: Peer, content: bytes) -> InvoiceReference:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from bap.app import VERSIONS
-from bap.requests import Requests, Sent
+from bap.requests import Changes, Rated, Requests, Sent
 from bap.store import contracts, searches
 from bap.store.records import Contract, Failure, Request, RequestState
 from energy.offers import (
@@ -66,9 +66,9 @@ STEPS: dict[str, Step] = {
     "status": lambda requests, tx: requests.status(tx, SEARCH.search_id, NOW),
     "track": lambda requests, tx: requests.track(tx, SEARCH.search_id, NOW),
     "support": lambda requests, tx: requests.support(tx, SEARCH.search_id, NOW),
-    "update": lambda requests, tx: requests.update(tx, SEARCH.search_id, 200_000, NOW),
+    "update": lambda requests, tx: requests.update(tx, SEARCH.search_id, Changes(energy_wh=200_000), NOW),
     "cancel": lambda requests, tx: requests.cancel(tx, SEARCH.search_id, "5", "grid down", NOW),
-    "rating": lambda requests, tx: requests.rating(tx, SEARCH.search_id, Decimal(4), NOW),
+    "rating": lambda requests, tx: requests.rating(tx, SEARCH.search_id, Rated.ORDER, Decimal(4), NOW),
 }
 READY = {"init": Stage.SELECTED, "confirm": Stage.INITIALISED}
 
@@ -97,7 +97,7 @@ class Office:
         rows = await self.database.read(lambda tx: tx.execute(select(outbox).order_by(outbox.c.id)).all())
         read_letters = []
         for row in rows:
-            body = orjson.loads(row.body)
+            body = orjson.loads(row.body.stored)
             assert core(row.action, formats=True).is_valid(body)
             assert storage(row.action).is_valid(body)
             content = read(row.action, body["message"], strict=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from sqlalchemy import Connection
 
 from bap.store.tables import news
-from bap.waiting import until_answered, until_quiet
+from bap.waiting import Heard, until_answered, until_quiet
 from node.database import Database, notify
 
 LONG_S = 20
@@ -77,11 +78,23 @@ async def test_a_search_waits_for_silence_after_the_first_answer_and_not_for_its
     database: Database,
 ) -> None:
     started = time.monotonic()
-    await until_quiet(database, "search", lambda _tx: True, LONG_S, 0.05)
+    await until_quiet(database, "search", lambda _tx: Heard.WHOLE, LONG_S, quiet_s=0.05, patience_s=LONG_S)
     assert 0.05 <= time.monotonic() - started < LONG_S / 2
 
 
-async def test_a_search_without_answers_waits_for_its_whole_time(database: Database) -> None:
+@pytest.mark.parametrize("heard", [Heard.NOTHING, Heard.PART])
+async def test_a_search_without_all_of_an_answer_is_given_more_than_the_usual_silence(
+    database: Database, heard: Heard
+) -> None:
     started = time.monotonic()
-    await until_quiet(database, "search", lambda _tx: False, 0.2, 0.01)
+    await until_quiet(database, "search", lambda _tx: heard, 0.2, quiet_s=0.01, patience_s=LONG_S)
     assert 0.2 <= time.monotonic() - started < LONG_S / 2
+
+
+@pytest.mark.parametrize("heard", [Heard.NOTHING, Heard.PART])
+async def test_a_search_to_which_nothing_more_comes_ends_before_its_whole_time(
+    database: Database, heard: Heard
+) -> None:
+    started = time.monotonic()
+    await until_quiet(database, "search", lambda _tx: heard, LONG_S, quiet_s=0.01, patience_s=0.1)
+    assert 0.1 <= time.monotonic() - started < LONG_S / 2

@@ -2,27 +2,49 @@
 
 One item is one battery or pool. Its place and the battery meter's DER address are a location, its ways of dispatch are
 fulfillments, and three tag groups carry what core has no members for: ``tariff``, ``battery-specification``
-and ``availability-profile``.
+and ``availability-profile``. A large answer comes in several messages: in each, the provider's tag group
+``catalog-page`` says which of how many pages it is, and how many items there are in all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from energy.offers import BatterySpecification, CancellationTerms, Catalog, DispatchMode, Offer, Place, Provider
+from energy.offers import (
+    PAGES_MAX,
+    BatterySpecification,
+    CancellationTerms,
+    Catalog,
+    CatalogPage,
+    DispatchMode,
+    Offer,
+    Place,
+    Provider,
+)
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import energy_quantity, price_of_rate, read_energy, read_kilo, read_share
 from energy.wire.v1.profiles import profile_group, read_profile
 from energy.wire.v1.searches import ITEM_CODE, check_item_code
-from energy.wire.v1.tags import need_tags, tag_group
-from energy.wire.v1.tariff_tags import read_tariff, tariff_group
-from energy.wire.v1.texts import gps_text, kilo_text, moment_text, number_text, percent_text, place_of, range_of
+from energy.wire.v1.tags import find_tags, tag_group
+from energy.wire.v1.tariff_tags import read_tariff, read_unit_price, tariff_group
+from energy.wire.v1.texts import (
+    gps_text,
+    kilo_text,
+    moment_text,
+    number_text,
+    percent_text,
+    place_of,
+    range_of,
+    whole_of,
+)
 
 FULFILLMENT_IDS = {DispatchMode.AUTOMATIC: "automatic-dispatch", DispatchMode.MANUAL: "manual-dispatch"}
+_Value = TypeVar("_Value")
 _SPECIFICATION = "battery-specification"
+_PAGE = "catalog-page"
 _RATING_STEP = Decimal("0.01")  # An average has digits without end.
 CATALOG_SLOTS_MAX = 250_000
 """As many slots as all profiles of a catalog may unfold into: about 80 MB of objects."""
@@ -32,15 +54,17 @@ def write_catalog(catalog: Catalog) -> dict[str, Any]:
     """The message of an ``on_search``.
 
     Raises:
-        ValueError: an offer of another provider, or a value that can not be written.
+        ValueError: an offer of another provider or without all of its terms, or a value that can not be written.
     """
-    places = list(dict.fromkeys((offer.place, offer.meter_address) for offer in catalog.offers))
+    places = list(dict.fromkeys(map(_site, catalog.offers)))
     modes = list(dict.fromkeys(mode for offer in catalog.offers for mode in offer.modes))
     provider = write_provider(catalog.provider) | {
         "locations": [_location(number, *place) for number, place in enumerate(places, 1)],
         "fulfillments": [{"id": FULFILLMENT_IDS[mode], "type": mode.value, "tracking": True} for mode in modes],
         "items": [_item(offer, catalog.provider, places) for offer in catalog.offers],
     }
+    if catalog.page is not None:
+        provider["tags"] = [_page_group(catalog.page)]
     wire: dict[str, Any] = {
         "descriptor": {"name": catalog.provider.name, "code": ITEM_CODE},
         "providers": [provider],
@@ -55,7 +79,7 @@ def read_catalog(message: Node) -> Catalog:
     has its own.
 
     Raises:
-        WireError: no provider, or an offer that lacks what a producer has to know.
+        WireError: no provider, or an offer without name, place, amount or way of dispatch. What else it lacks is None.
     """
     wire = message.need("catalog")
     providers = wire.need("providers")
@@ -69,7 +93,8 @@ def read_catalog(message: Node) -> Catalog:
             got = f"{slots} slots or more"
             raise WireError(providers.path, "The profiles are too long.", f"at most {CATALOG_SLOTS_MAX} slots", got)
         offers.append(offer)
-    return Catalog(read_provider(providers.items()[0]), tuple(offers), wire.find_moment("exp"))
+    first = providers.items()[0]
+    return Catalog(read_provider(first), tuple(offers), wire.find_moment("exp"), read_page(first))
 
 
 def write_provider(provider: Provider) -> dict[str, Any]:
@@ -93,29 +118,35 @@ def read_cancellation_terms(terms: Node) -> CancellationTerms:
     return CancellationTerms(terms.only().need("cancellation_fee", "percentage").decimal())
 
 
-def _location(number: int, place: Place, meter_address: str) -> dict[str, Any]:
-    return {"id": _location_id(number), "gps": gps_text(place), "address": meter_address}
+def _site(offer: Offer) -> tuple[Place, str, str | None]:
+    return offer.place, _told(offer, "meter address", offer.meter_address), offer.city_code
+
+
+def _location(number: int, place: Place, meter_address: str, city_code: str | None) -> dict[str, Any]:
+    city = {} if city_code is None else {"city": {"code": city_code}}
+    return {"id": _location_id(number), "gps": gps_text(place), "address": meter_address} | city
 
 
 def _location_id(number: int) -> str:
     return f"location-{number}"
 
 
-def _item(offer: Offer, provider: Provider, places: list[tuple[Place, str]]) -> dict[str, Any]:
+def _item(offer: Offer, provider: Provider, places: list[tuple[Place, str, str | None]]) -> dict[str, Any]:
     if offer.provider != provider or not offer.modes:
         raise ValueError(f"offer {offer.item_id} is of another provider than its catalog, or has no way of dispatch")
-    tags = [tariff_group(offer.tariff), _specification_group(offer.specification)]
+    tariff = _told(offer, "tariff", offer.tariff)
+    tags = [tariff_group(tariff), _specification_group(_told(offer, "specification", offer.specification))]
     free = offer.free_energy_wh
     wire: dict[str, Any] = {
         "id": offer.item_id,
         "descriptor": {"name": offer.name, "code": ITEM_CODE},
-        "price": price_of_rate(offer.tariff.rates[0].price, offer.tariff.currency),
+        "price": price_of_rate(tariff.rates[0].price, tariff.currency),
         "quantity": energy_quantity("available", free)
         | energy_quantity("minimum", offer.min_energy_wh)
         | energy_quantity("maximum", free),
-        "location_ids": [_location_id(1 + places.index((offer.place, offer.meter_address)))],
+        "location_ids": [_location_id(1 + places.index(_site(offer)))],
         "fulfillment_ids": [FULFILLMENT_IDS[mode] for mode in offer.modes],
-        "cancellation_terms": write_cancellation_terms(offer.cancellation),
+        "cancellation_terms": write_cancellation_terms(_told(offer, "cancellation terms", offer.cancellation)),
         "tags": tags + ([profile_group(offer.profile)] if offer.profile else []),
     }
     if offer.window is not None:
@@ -123,6 +154,36 @@ def _item(offer: Offer, provider: Provider, places: list[tuple[Place, str]]) -> 
     if offer.rating is not None:
         wire["rating"] = number_text(offer.rating.quantize(_RATING_STEP))
     return wire
+
+
+def _told(offer: Offer, name: str, value: _Value | None) -> _Value:
+    if value is None:
+        raise ValueError(f"offer {offer.item_id} has no {name}; the strict form tells it")
+    return value
+
+
+def _page_group(page: CatalogPage) -> dict[str, Any]:
+    if not 1 <= page.number <= page.pages <= PAGES_MAX or page.total < 0:
+        raise ValueError(f"{page} is no page of a catalog")
+    return tag_group(
+        _PAGE, (("page", str(page.number)), ("pages", str(page.pages)), ("total", str(page.total))), display=False
+    )
+
+
+def read_page(provider: Node) -> CatalogPage | None:
+    """Which page of an answer the provider's catalog is; None where it does not say.
+
+    Raises:
+        WireError: a page that can not be.
+    """
+    tags = find_tags(provider, _PAGE)
+    if tags is None:
+        return None
+    number, pages, total = (tags.need(code).parsed(whole_of, "a whole number") for code in ("page", "pages", "total"))
+    if not 1 <= number <= pages <= PAGES_MAX:
+        expected, got = f"a page of at most {PAGES_MAX}", f"page {number} of {pages}"
+        raise WireError(tags.path, "This page can not be.", expected, got)
+    return CatalogPage(number, pages, total)
 
 
 def _specification_group(battery: BatterySpecification) -> dict[str, Any]:
@@ -142,8 +203,10 @@ def _specification_group(battery: BatterySpecification) -> dict[str, Any]:
     )
 
 
-def _read_specification(item: Node) -> BatterySpecification:
-    tags = need_tags(item, _SPECIFICATION)
+def _read_specification(item: Node) -> BatterySpecification | None:
+    tags = find_tags(item, _SPECIFICATION)
+    if tags is None:
+        return None
     return BatterySpecification(
         energy_nominal_wh=read_kilo(tags.need("nominal-energy-kwh")),
         usable_energy_wh=read_kilo(tags.need("usable-energy-kwh")),
@@ -175,22 +238,24 @@ def _offer(item: Node, provider: Provider, locations: dict[str, Node], fulfillme
         _referred(id_, fulfillments, "fulfillments").need("type").choice(DispatchMode)
         for id_ in item.need("fulfillment_ids").items()
     )
-    quantity = item.need("quantity")
+    quantity, tariff = item.need("quantity"), read_tariff(item)
     return Offer(
         provider=provider,
         item_id=item.need("id").text(),
         name=item.need("descriptor", "name").text(),
         place=location.need("gps").parsed(place_of, "'latitude,longitude' in degrees"),
-        meter_address=location.need("address").text(),
+        meter_address=location.find_text("address"),
         modes=modes,
-        tariff=read_tariff(item),
+        tariff=tariff,
         specification=_read_specification(item),
         free_energy_wh=read_energy(quantity.need("available")),
         min_energy_wh=if_given(read_energy, quantity.find("minimum")) or 0,
-        cancellation=read_cancellation_terms(item.need("cancellation_terms")),
+        cancellation=if_given(read_cancellation_terms, item.find("cancellation_terms")),
         window=if_given(Node.interval, item.find("time")),
         profile=read_profile(item),
         rating=if_given(Node.decimal, item.find("rating")),
+        city_code=location.find_text("city", "code"),
+        unit_price=None if tariff is not None else read_unit_price(item),
     )
 
 

@@ -3,11 +3,14 @@
 One order has one item (the battery, with the amount of energy as ``quantity.selected``) and one fulfillment (how it is
 dispatched, with the two windows as stops). What an action needs beyond these is the table `NEEDS`: the writer
 refuses to leave it out, and the schemas of ``schemas/battery-storage`` ask for the same.
+
+A price that is bargained for stands in ``items[].price`` (`energy.wire.v1.negotiations`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -32,9 +35,19 @@ from energy.wire.v1.catalogs import (
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
+from energy.wire.v1.negotiations import read_negotiation, write_negotiation
 from energy.wire.v1.progress import invoice_group, read_invoice, read_live, read_transferred_wh, write_state
 from energy.wire.v1.quotes import read_form, read_payment, read_quote, write_form, write_payment, write_quote
-from energy.wire.v1.stops import END, START, Stops, check_windows, read_stops, stop
+from energy.wire.v1.stops import (
+    END,
+    START,
+    Stops,
+    check_windows,
+    read_return_wh,
+    read_stops,
+    retrieval_group,
+    stop,
+)
 from energy.wire.v1.texts import moment_text
 
 _RUNNING = ("order_id", "status", "state", "quote", "payment")
@@ -49,7 +62,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "on_confirm": _RUNNING,
         "on_status": _RUNNING,
         "on_update": _RUNNING,
-        "on_cancel": (*_RUNNING, "cancellation"),
+        "on_cancel": _RUNNING,
     }
 )
 """What an action's order has to carry, besides provider, item, use and mode: members of `Order`."""
@@ -63,7 +76,9 @@ def write_order(action: str, order: Order) -> dict[str, Any]:
     Raises:
         ValueError: the action needs a member that the order lacks, or a value can not be written.
     """
-    missing = [name for name in NEEDS[action] if getattr(order, name) is None]
+    # What only asks what cancelling would cost is answered with the order as it goes on.
+    needed = ("cancellation",) if action == "on_cancel" and order.status is OrderStatus.CANCELLED else ()
+    missing = [name for name in (*NEEDS[action], *needed) if getattr(order, name) is None]
     if missing:
         raise ValueError(f"{action} needs the order's {', '.join(missing)}")
     wire = {
@@ -72,7 +87,7 @@ def write_order(action: str, order: Order) -> dict[str, Any]:
         "provider": write_provider(order.provider),
         "items": [_item(order)],
         "fulfillments": [_fulfillment(action, order)],
-        "billing": if_given(_billing, order.billing),
+        "billing": if_given(write_billing, order.billing),
         "quote": if_given(write_quote, order.quote),
         "payments": if_given(lambda payment: [write_payment(payment)], order.payment),
         "xinput": if_given(write_form, order.form),
@@ -106,7 +121,7 @@ def read_order(message: Node) -> Order:
         state=if_given(lambda node: node.choice(ContractState), fulfillment.find("state", "descriptor", "code")),
         state_updated_at=fulfillment.find_moment("state", "updated_at"),
         quote=quote,
-        billing=if_given(_read_billing, order.find("billing")),
+        billing=if_given(read_billing, order.find("billing")),
         payment=_payment(order, quote),
         form=if_given(read_form, order.find("xinput")),
         cancellation_terms=if_given(read_cancellation_terms, order.find("cancellation_terms")),
@@ -118,12 +133,18 @@ def read_order(message: Node) -> Order:
         producer_meter_address=stops.producer_meter,
         battery_meter_address=stops.battery_meter,
         transferred_wh=read_transferred_wh(fulfillment),
+        negotiation=read_negotiation(item, quote),
     )
 
 
 def _item(order: Order) -> dict[str, Any]:
     named = {} if order.item_name is None else {"descriptor": {"name": order.item_name}}
-    return {"id": order.item_id} | named | {"quantity": energy_quantity(SELECTED, order.use.energy_wh)}
+    return (
+        {"id": order.item_id}
+        | named
+        | {"quantity": energy_quantity(SELECTED, order.use.energy_wh)}
+        | (if_given(partial(write_negotiation, order.quote), order.negotiation) or {})
+    )
 
 
 def _fulfillment(action: str, order: Order) -> dict[str, Any]:
@@ -131,19 +152,23 @@ def _fulfillment(action: str, order: Order) -> dict[str, Any]:
     check_windows(use.charge, use.giveback)
     producer, battery = order.producer_meter_address, order.battery_meter_address
     tracked = {"tracking": True} if action.startswith("on_") else {}
-    return (
+    members = (
         {"id": FULFILLMENT_IDS[order.mode], "type": order.mode.value}
         | tracked
         | {"stops": stop(START, use.charge, if_given(_at, producer)) + stop(END, use.giveback, if_given(_at, battery))}
         | write_state(order)
     )
+    if use.return_wh is not None:
+        members["tags"] = [*members.get("tags", []), retrieval_group(use.return_wh)]
+    return members
 
 
 def _at(meter_address: str) -> dict[str, Any]:
     return {"address": meter_address}
 
 
-def _billing(billing: Billing) -> dict[str, Any]:
+def write_billing(billing: Billing) -> dict[str, Any]:
+    """Who pays."""
     wire = {
         "name": billing.name,
         "email": billing.email,
@@ -172,7 +197,7 @@ def _use(item: Node, fulfillment: Node, stops: Stops) -> StorageUse:
             "stops of type start and end, each with time.range",
             "no such stops",
         )
-    return StorageUse(energy_wh, stops.charge, stops.giveback)
+    return StorageUse(energy_wh, stops.charge, stops.giveback, read_return_wh(fulfillment))
 
 
 def _mode(fulfillment: Node) -> DispatchMode:
@@ -199,7 +224,8 @@ def _payment(order: Node, quote: Quote | None) -> Payment | None:
     return payment
 
 
-def _read_billing(billing: Node) -> Billing:
+def read_billing(billing: Node) -> Billing:
+    """Who pays."""
     return Billing(
         name=billing.need("name").text(),
         email=billing.find_text("email"),

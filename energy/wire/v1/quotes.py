@@ -26,6 +26,7 @@ _PERCENTAGE = "percentage"
 _FORM_TYPE = "text/html"
 _PAID = "PAID"
 _NOT_PAID = "NOT-PAID"
+_REPORT = "payment-report"
 
 
 def write_quote(quote: Quote) -> dict[str, Any]:
@@ -82,12 +83,14 @@ def write_payment(payment: Payment) -> dict[str, Any]:
         wire["id"] = payment.payment_id
     if payment.url is not None:
         wire["url"] = payment.url
+    if payment.reported is not None:
+        wire["tags"] = [tag_group(_REPORT, [("reference", payment.reported)])]
     return wire
 
 
 def read_payment(payment: Node) -> Payment:
     """One payment term. What is not said to be paid is not paid."""
-    params, status = payment.need("params"), payment.find("status")
+    params, status, report = payment.need("params"), payment.find("status"), find_tags(payment, _REPORT)
     currency = params.need("currency").text()
     if status is not None and status.text() not in (_PAID, _NOT_PAID):
         raise WireError(status.path, "A payment is PAID or NOT-PAID.", f"{_PAID} or {_NOT_PAID}", status.text())
@@ -98,6 +101,7 @@ def read_payment(payment: Node) -> Payment:
         payment_id=payment.find_text("id"),
         url=payment.find_text("url"),
         reference=params.find_text("transaction_id"),
+        reported=None if report is None else report.need("reference").text(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from energy.offers import (
@@ -14,17 +13,16 @@ from energy.offers import (
     SupportRequest,
     Tracking,
     TrackRequest,
-    UpdateRequest,
 )
-from energy.wire.v1.cursor import Node, if_given
+from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
 from energy.wire.v1.orders import described
-from energy.wire.v1.searches import ITEM_CODE, check_item_code
 from energy.wire.v1.texts import number_text
 
-UPDATE_TARGETS = ("items", "fulfillments", "billing", "payments")
 RATING_CATEGORIES = ("Item", "Order", "Fulfillment", "Provider", "Agent", "Support")
+SOFT = "SOFT_CANCEL"
+"""The code of a cancel that only asks what it would cost, as other Beckn networks write it."""
+_SOFT = frozenset({SOFT, "SOFT"})
 _ACTIVE = "active"
 _INACTIVE = "inactive"
 
@@ -65,52 +63,22 @@ def read_tracking(message: Node) -> Tracking:
     return Tracking(tracking.need("id").text(), tracking.need("url").text(), status.text() == _ACTIVE)
 
 
-def write_update(request: UpdateRequest) -> dict[str, Any]:
-    """The message of an ``update``; the new amount is the item's selected quantity.
-
-    Raises:
-        ValueError: a target that an order does not have, or ``items`` without the new amount.
-    """
-    if request.target not in UPDATE_TARGETS or (request.target == "items" and request.energy_wh is None):
-        raise ValueError(f"an update of {request.target!r} to {request.energy_wh} Wh can not be asked for")
-    order: dict[str, Any] = {"id": request.order_id}
-    item: dict[str, Any] = {} if request.item_id is None else {"id": request.item_id}
-    if request.energy_wh is not None:
-        item |= {"descriptor": {"code": ITEM_CODE}, "quantity": energy_quantity(SELECTED, request.energy_wh)}
-    if item:
-        order["items"] = [item]
-    return {"update_target": request.target, "order": order}
-
-
-def read_update(message: Node) -> UpdateRequest:
-    """What is to change in which order."""
-    order = message.need("order")
-    order_id, target = order.need("id").text(), message.need("update_target").text()
-    items = order.find("items")
-    if items is None:
-        return UpdateRequest(order_id, target, None)
-    item = items.only()
-    check_item_code(item)
-    amount = if_given(partial(read_energy, least_wh=1), item.find("quantity", SELECTED))
-    return UpdateRequest(order_id, target, amount, item.find_text("id"))
-
-
 def write_cancel(request: CancelRequest) -> dict[str, Any]:
     """The message of a ``cancel``."""
     return {
         "order_id": request.order_id,
         "cancellation_reason_id": request.reason_id,
-        "descriptor": {"short_desc": request.reason},
+        "descriptor": ({"code": SOFT} if request.soft else {}) | {"short_desc": request.reason},
     }
 
 
 def read_cancel(message: Node) -> CancelRequest:
     """Which order is to end, and why; the words may be absent."""
-    return CancelRequest(
-        message.need("order_id").text(),
-        message.need("cancellation_reason_id").text(),
-        described(message.find("descriptor")),
-    )
+    descriptor = message.find("descriptor")
+    code, reason = None if descriptor is None else descriptor.find_text("code"), described(descriptor)
+    soft = code is not None and code.upper().replace("-", "_") in _SOFT
+    order_id, reason_id = message.need("order_id").text(), message.need("cancellation_reason_id").text()
+    return CancelRequest(order_id, reason_id, "" if soft and reason == code else reason, soft)
 
 
 def write_rating(request: RatingRequest) -> dict[str, Any]:

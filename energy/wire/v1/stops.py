@@ -2,7 +2,8 @@
 
 Beckn's Fulfillment has no time of its own, so ``stops[].time.range`` holds the two windows. The start stop is at
 the producer's meter, the end stop at the battery's; ``location.address`` is the DER address of the meter.
-Windows stand on quarters of an hour, and the return does not start before charging ends (`StorageUse`).
+How much is asked back, where that is not all, is the fulfillment's tag group ``energy-retrieval``, since a stop has no
+quantity. Windows stand on quarters of an hour, and the return does not start before charging ends (`StorageUse`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from typing import Any
 from energy.intervals import Interval, is_aligned
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.texts import range_of
+from energy.wire.v1.measures import read_kilo
+from energy.wire.v1.tags import find_tags, tag_group
+from energy.wire.v1.texts import kilo_text, range_of
 
 START = "start"
 END = "end"
+_RETRIEVAL = "energy-retrieval"
+_RETRIEVED = "energy-kwh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,23 @@ def read_stops(fulfillment: Node | None) -> Stops:
         )
     location = None if start is None else start.find("location")
     return Stops(charge, giveback, location, _meter(start), _meter(end))
+
+
+def retrieval_group(return_wh: int) -> dict[str, Any]:
+    """How much is asked back, as a tag group of the fulfillment.
+
+    Raises:
+        ValueError: less than nothing.
+    """
+    if return_wh < 0:
+        raise ValueError(f"{return_wh} Wh can not be asked back")
+    return tag_group(_RETRIEVAL, [(_RETRIEVED, kilo_text(return_wh))])
+
+
+def read_return_wh(fulfillment: Node) -> int | None:
+    """How much is asked back; None: all."""
+    tags = find_tags(fulfillment, _RETRIEVAL)
+    return None if tags is None else read_kilo(tags.need(_RETRIEVED))
 
 
 def _find_both(fulfillment: Node | None) -> tuple[Node | None, Node | None]:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from energy.offers import UnitPrice
 from energy.tariffs import LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
-from energy.wire.v1.cursor import Node
+from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.measures import same_currency
-from energy.wire.v1.tags import Tags, need_tags, tag_group
+from energy.wire.v1.measures import ENERGY_UNIT, read_currency, same_currency
+from energy.wire.v1.tags import Tags, find_tags, tag_group
+from energy.wire.v1.tariff_terms import read_discounts, read_occupancy, read_whens, read_zone, term_tags, when_tags
 from energy.wire.v1.texts import number_text
 
 GROUP = "tariff"
+PRICE_UNIT = "price-unit"
+"""The tag group of an item without a tariff that says for how much energy its price is."""
+
 _MODELS = {
     RateUnit.KWH_MONTH: "capacity",
     RateUnit.KW_MONTH: "power",
+    RateUnit.KW: "power",
     RateUnit.KWH_STORED: "throughput",
     RateUnit.KWH_DISCHARGED: "throughput",
     RateUnit.FLAT: "flat",
@@ -33,25 +39,34 @@ def tariff_group(tariff: Tariff) -> dict[str, Any]:
     """
     if not tariff.rates:
         raise ValueError(f"tariff {tariff.tariff_id} has no rate")
-    tags = [("tariff-id", tariff.tariff_id), ("pricing-model", _model(tariff)), ("currency", tariff.currency)]
+    tags: list[tuple[str, str | None]] = [
+        ("tariff-id", tariff.tariff_id),
+        ("pricing-model", _model(tariff)),
+        ("currency", tariff.currency),
+    ]
     for rate in tariff.rates:
         tags += [("rate-unit", rate.unit.value), ("rate-price", number_text(rate.price))]
+    tags += when_tags(tariff.rates) + term_tags(tariff)
     tags.append(("tax-code", tariff.tax.code))
     for part in tariff.tax.parts:
         tags += [("tax-title", part.title.value), ("tax-percent", number_text(part.percent))]
     return tag_group(GROUP, tags)
 
 
-def read_tariff(item: Node) -> Tariff:
-    """The tariff of an item.
+def read_tariff(item: Node) -> Tariff | None:
+    """The tariff of an item; None when it has no such group, which the schema of the strict form refuses.
 
     Raises:
-        WireError: the group is absent or incomplete, or the item's price says another currency or another value.
+        WireError: the group is incomplete, or the item's price says another currency or another value.
     """
-    tags = need_tags(item, GROUP)
+    tags = find_tags(item, GROUP)
+    if tags is None:
+        return None
     currency = tags.need("currency").text()
+    pairs = _pairs(tags, "rate-unit", "rate-price")
     rates = tuple(
-        Rate(unit.choice(RateUnit), price.decimal()) for unit, price in _pairs(tags, "rate-unit", "rate-price")
+        Rate(unit.choice(RateUnit), price.decimal(), when)
+        for (unit, price), when in zip(pairs, read_whens(tags, len(pairs)), strict=True)
     )
     if not rates:
         raise WireError(tags.path, "A tariff needs at least one rate.", "rate-unit and rate-price", "nothing")
@@ -60,9 +75,35 @@ def read_tariff(item: Node) -> Tariff:
         for title, percent in _pairs(tags, "tax-title", "tax-percent")
     )
     tax = TaxClass(tags.need("tax-code").text(), parts)
-    tariff = Tariff(tags.need("tariff-id").text(), currency, rates, tax)
+    tariff = Tariff(
+        tariff_id=tags.need("tariff-id").text(),
+        currency=currency,
+        rates=rates,
+        tax=tax,
+        time_zone=read_zone(tags),
+        discounts=read_discounts(tags),
+        minimum=if_given(Node.decimal, tags.find("minimum-charge")),
+        floor_per_kwh=if_given(Node.decimal, tags.find("floor-price-per-kwh")),
+        occupancy=read_occupancy(tags),
+        change_percent=if_given(Node.decimal, tags.find("fixed-change-percent")),
+    )
     _check_headline(item, tariff, tags)
     return tariff
+
+
+def read_unit_price(item: Node) -> UnitPrice | None:
+    """The price of a kWh that an item without a tariff names; None when it names no price for energy.
+
+    Raises:
+        WireError: no known currency, no number, or another unit than kWh.
+    """
+    tags, price = find_tags(item, PRICE_UNIT), item.find("price")
+    if tags is None or price is None:
+        return None
+    unit = tags.need("unit")
+    if unit.text() != ENERGY_UNIT:
+        raise WireError(unit.path, "Write the price of a kWh.", ENERGY_UNIT, unit.text())
+    return UnitPrice(price.need("value").decimal(), read_currency(price))
 
 
 def _model(tariff: Tariff) -> str:

@@ -16,6 +16,7 @@ from energy.wire.v1 import small_messages
 from energy.wire.v1.catalogs import write_catalog
 from energy.wire.v1.orders import NEEDS, write_order
 from energy.wire.v1.searches import write_search
+from energy.wire.v1.updates import write_update
 
 _Writer = tuple[type, Callable[[Any], dict[str, Any]]]
 
@@ -27,7 +28,7 @@ _WRITERS: Mapping[str, _Writer] = MappingProxyType(
         "status": (offers.StatusRequest, small_messages.write_status),
         "track": (offers.TrackRequest, small_messages.write_track),
         "on_track": (offers.Tracking, small_messages.write_tracking),
-        "update": (offers.UpdateRequest, small_messages.write_update),
+        "update": (offers.UpdateRequest, write_update),
         "cancel": (offers.CancelRequest, small_messages.write_cancel),
         "rating": (offers.RatingRequest, small_messages.write_rating),
         "on_rating": (offers.FeedbackForm, small_messages.write_feedback_form),

@@ -58,11 +58,18 @@ async def test_no_route_tells_of_anothers_search_or_contract_nor_changes_it(
     contract_id = await trade(anna, market)
     before = await anna.contract(contract_id)
     routes = routes_with_an_id(bap)
-    assert len(routes) == 1 + 3 + 8
-    bodies = {"update": {"energy_wh": 1}, "cancel": {"reason_id": "5", "reason": "mine now"}, "rating": {"value": 1}}
+    assert len(routes) == 1 + 3 + 9 + 3
+    bodies = {
+        "offer": {"offered_total": "1"},
+        "update": {"energy_wh": 1},
+        "cancel": {"reason_id": "5", "reason": "mine now"},
+        "rating": {"value": 1},
+        "tickets": {"kind": "issue", "subject": "mine", "text": "now"},
+        "{ticket_id}": {"text": "mine now"},
+    }
     async with httpx.AsyncClient(base_url=str(ben._http.base_url), headers=ben._http.headers) as raw:
         for method, path in routes:
-            url = re.sub(r"\{(search|contract)_id\}", contract_id, path)
+            url = re.sub(r"\{(search|contract)_id\}", contract_id, path).replace("{ticket_id}", "some-ticket")
             body = bodies.get(path.rpartition("/")[2], {})
             answer = await raw.request(method, url, json=body if method == "POST" else None)
             unknown = await raw.request(method, url.replace(contract_id, "unknown"), json=body if body else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,15 +14,18 @@ from bap.app import Bap
 from bap.client import ApiError, AsyncBapClient
 from bap.settings import BillingSettings
 from bap.store import searches
-from energy.offers import Catalog, ContractState, OrderStatus
+from energy.discounts import discounted, percent_at_most
+from energy.offers import Catalog, ContractState, FeedbackForm, Negotiation, Order, OrderStatus, SupportContact
+from energy.quantities import Money
+from energy.tariffs import lines_total
 from node.answers import nack
 from node.problems import Problem, json_response
 from node.settings import TradeTimeSettings
 from protocol.errors import NotValid
-from tests.bap.examples import OFFER, PROVIDER, invoice_bytes, live, referring_to
+from tests.bap.examples import OFFER, PROVIDER, QUOTE, SUBMISSION_ID, invoice_bytes, live, quote, referring_to
 from tests.bap.market import EVE, Market, Refusal, bap_settings, running
 from tests.bap.test_app import NEED, WAIT_S, api, begin, trade
-from tests.energy.examples import at
+from tests.energy.examples import TARIFF, at
 from tests.waiting import until
 
 
@@ -54,7 +58,7 @@ async def test_a_request_that_the_operator_does_not_take_is_told_with_its_reason
     client: AsyncBapClient, market: Market
 ) -> None:
     serve = market.peer.script
-    refusal = nack(NotValid("The item has no price."), "bpp.test")
+    refusal = nack(NotValid("The item has no price."), "bpp.test").response
     market.peer.script = lambda arrival: refusal if arrival.path == "/beckn/select" else serve(arrival)
     found = await client.contract(await begin(client))
     assert found["pending"] is None
@@ -147,7 +151,7 @@ async def test_a_bad_member_of_a_step_is_refused_by_its_pointer(
     contract_id = await begin(client)
     with pytest.raises(ApiError) as caught:
         await getattr(client, step)(contract_id, **more)
-    assert caught.value.status == 400
+    assert caught.value.status == 422
     assert pointer in [one["pointer"] for one in caught.value.errors]
 
 
@@ -164,7 +168,7 @@ async def test_without_consent_nothing_is_submitted_and_nothing_confirmed(
 ) -> None:
     contract_id = await begin(client)
     await client.init(contract_id, {"name": "Asha Farms"}, wait_s=WAIT_S)
-    with pytest.raises(ApiError, match="Read the terms") as caught:
+    with pytest.raises(ApiError, match="Read what has to be agreed to") as caught:
         await client.confirm(contract_id, consent=False)
     assert (caught.value.status, caught.value.title) == (409, "Consent missing")
     assert "confirm" not in market.asked
@@ -199,7 +203,20 @@ async def test_a_form_is_submitted_once_even_when_the_confirmation_is_refused_an
     assert (await client.contract(contract_id))["stage"] == "INITIALISED"
     market.answers["confirm"] = confirm
     assert (await client.confirm(contract_id, consent=True, wait_s=WAIT_S))["stage"] == "ACTIVE"
-    assert len([arrival for arrival in market.peer.arrivals if "/forms/" in arrival.path]) == 1
+    submitted = [
+        arrival for arrival in market.peer.arrivals if "/forms/" in arrival.path and "Content-Type" in arrival.headers
+    ]
+    assert len(submitted) == 1
+
+
+async def test_a_number_that_a_person_got_at_the_form_confirms_without_submitting_it(
+    client: AsyncBapClient, market: Market
+) -> None:
+    contract_id = await begin(client)
+    await client.init(contract_id, {"name": "Asha Farms"}, wait_s=WAIT_S)
+    active = await client.confirm(contract_id, submission_id=SUBMISSION_ID, wait_s=WAIT_S)
+    assert (active["stage"], market.contents["confirm"].form.submission_id) == ("ACTIVE", SUBMISSION_ID)
+    assert not [arrival for arrival in market.peer.arrivals if "/forms/" in arrival.path]
 
 
 async def test_a_second_confirm_while_the_first_is_awaited_is_refused(client: AsyncBapClient, market: Market) -> None:
@@ -262,3 +279,166 @@ async def test_live_values_grow_old_and_a_battery_that_lags_is_told(market: Mark
     assert found["live"]["age_s"] >= timedelta(minutes=30).total_seconds()
     assert len(found["alerts"]) == 2
     assert "75 kWh had been taken in" in found["alerts"][1]
+
+
+def bargained(order: Order) -> Order:
+    """An operator that asks 5 610.90 and comes down to what is offered, but not below 5 000."""
+    plain = QUOTE
+    if order.negotiation is None:
+        return replace(order, quote=plain)
+    offered = max(order.negotiation.offered, Money(500_000, "INR"))
+    percent = percent_at_most(TARIFF, plain.lines, offered)
+    lines = discounted(TARIFF, plain.lines, percent)
+    quote = replace(plain, lines=lines, total=lines_total(lines, "INR"))
+    return replace(order, quote=quote, negotiation=Negotiation(order.negotiation.offered, plain.total, 2))
+
+
+async def test_a_price_is_bargained_for_until_both_sides_name_the_same(client: AsyncBapClient, market: Market) -> None:
+    market.answers["select"] = bargained
+    search = await client.search(**NEED, wait_s=WAIT_S)
+    offer_id = search["offers"][0]["offer_id"]
+    begun = await client.select(search["search_id"], offer_id, offered_total="4000", wait_s=WAIT_S)
+    assert begun["negotiation"] == {
+        "offered": {"amount": "4000.00", "currency": "INR"},
+        "listed": {"amount": "5610.90", "currency": "INR"},
+        "accepted": False,
+        "rounds_left": 2,
+    }
+    agreed = await client.offer(begun["contract_id"], offered_total="5200.00", wait_s=WAIT_S)
+    assert agreed["negotiation"] is not None
+    assert agreed["negotiation"]["accepted"] is True
+    assert agreed["quote"] is not None
+    assert agreed["quote"]["total"]["amount"] == "5200.00"
+    assert market.contents["select"].negotiation == Negotiation(Money(520_000, "INR"))
+    assert market.asked["select"].transaction_id == begun["contract_id"]
+
+
+async def test_an_operator_that_does_not_bargain_answers_with_its_price(client: AsyncBapClient, market: Market) -> None:
+    market.answers["select"] = lambda order: replace(order, quote=QUOTE, negotiation=None)
+    contract_id = await begin(client)
+    found = await client.offer(contract_id, offered_total="5000", wait_s=WAIT_S)
+    assert found["negotiation"] == {
+        "offered": {"amount": "5000.00", "currency": "INR"},
+        "listed": None,
+        "accepted": False,
+        "rounds_left": None,
+    }
+
+
+@pytest.mark.parametrize("total", ["-1", "5000.001", "cheap"])
+async def test_an_offer_that_is_no_amount_is_refused(client: AsyncBapClient, total: str) -> None:
+    contract_id = await begin(client)
+    with pytest.raises(ApiError) as caught:
+        await client.offer(contract_id, offered_total=total)
+    assert caught.value.status == 422
+    assert [one["pointer"] for one in caught.value.errors] == ["/offered_total"]
+
+
+async def test_an_offer_before_the_first_quote_is_refused(client: AsyncBapClient, market: Market) -> None:
+    market.answers["select"] = None
+    search = await client.search(**NEED, wait_s=WAIT_S)
+    begun = await client.select(search["search_id"], search["offers"][0]["offer_id"], wait_s=0)
+    with pytest.raises(ApiError) as caught:
+        await client.offer(begun["contract_id"], offered_total="5000")
+    assert caught.value.status == 409
+
+
+async def test_windows_and_retrieval_are_asked_for_and_kept_as_they_were_asked(
+    client: AsyncBapClient, market: Market
+) -> None:
+    contract_id = await trade(client, market)
+    giveback = (at(120), at(124))
+    changed = await client.update(contract_id, giveback=giveback, return_wh=100_000, wait_s=WAIT_S)
+    assert (changed["error"], changed["state"]) == (None, "transaction-updated")
+    assert changed["giveback"] == {"start": "2026-11-06T00:00:00.000Z", "end": "2026-11-06T04:00:00.000Z"}
+    assert changed["giveback_wh"] == 100_000
+    asked = market.contents["update"]
+    assert (asked.target, asked.return_wh, asked.energy_wh) == ("fulfillments", 100_000, None)
+
+
+async def test_who_pays_and_that_it_was_paid_change_no_price(client: AsyncBapClient, market: Market) -> None:
+    contract_id = await trade(client, market)
+    before = await client.contract(contract_id)
+    after = await client.update(contract_id, billing={"name": "Asha Rao"}, paid_reference="UTR 4711", wait_s=WAIT_S)
+    assert (after["error"], after["quote"]) == (None, before["quote"])
+    asked = market.contents["update"]
+    assert (asked.target, asked.billing.name) == ("billing,payments", "Asha Rao")
+    assert (asked.payment.paid, asked.payment.reference) == (True, "UTR 4711")
+
+
+async def test_another_price_for_who_pays_is_not_accepted(client: AsyncBapClient, market: Market) -> None:
+    contract_id = await trade(client, market)
+    dearer = quote(replace(market.use, energy_wh=400_000))
+    market.answers["update"] = lambda _: replace(market.running(market.contents["confirm"]), quote=dearer)
+    refused = await client.update(contract_id, billing={"name": "Asha Rao"}, wait_s=WAIT_S)
+    assert refused["error"] is not None
+    assert refused["error"]["code"] == "40003"
+
+
+async def test_an_update_of_nothing_is_refused(client: AsyncBapClient, market: Market) -> None:
+    contract_id = await trade(client, market)
+    with pytest.raises(ApiError, match="Say what to change"):
+        await client.update(contract_id)
+
+
+async def test_what_cancelling_would_cost_is_asked_without_cancelling(client: AsyncBapClient, market: Market) -> None:
+    contract_id = await trade(client, market)
+    asked = await client.cancel(contract_id, reason_id="1", reason="changed plans", soft=True, wait_s=WAIT_S)
+    assert (asked["stage"], asked["status"], asked["error"]) == ("ACTIVE", "ACTIVE", None)
+    assert asked["cancellation_quote"] is not None
+    assert asked["cancellation_quote"]["total"]["amount"] == "5610.90"
+    meant = await client.cancel(contract_id, reason_id="1", reason="changed plans", wait_s=WAIT_S)
+    assert (meant["stage"], meant["cancellation"] is not None) == ("CANCELLED", True)
+
+
+async def test_a_cancellation_that_is_answered_with_an_order_that_goes_on_came_to_nothing(
+    client: AsyncBapClient, market: Market
+) -> None:
+    contract_id = await trade(client, market)
+    market.answers["cancel"] = lambda _: market.running(market.contents["confirm"])
+    found = await client.cancel(contract_id, reason_id="1", reason="changed plans", wait_s=WAIT_S)
+    assert (found["stage"], found["cancellation_quote"]) == ("ACTIVE", None)
+    assert found["error"] is not None
+
+
+@pytest.mark.parametrize(
+    ("category", "rated_id"),
+    [("Item", "battery-1"), ("Provider", "operator"), ("Fulfillment", "automatic-dispatch"), ("Support", "order-1")],
+)
+async def test_what_belongs_to_an_order_is_rated_by_its_own_id(
+    client: AsyncBapClient, market: Market, category: Any, rated_id: str
+) -> None:
+    contract_id = await trade(client, market)
+    await client.rating(contract_id, value=4, category=category, wait_s=WAIT_S)
+    rated = market.contents["rating"]
+    assert (rated.category, rated.rated_id) == (category, rated_id)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"), [("{}/feedback/secret", "{}/feedback/secret"), ("http://elsewhere.example/form", None)]
+)
+async def test_a_form_for_more_words_is_shown_when_it_is_the_operators(
+    client: AsyncBapClient, market: Market, url: str, shown: str | None
+) -> None:
+    contract_id = await trade(client, market)
+    market.answers["rating"] = lambda _: FeedbackForm(url.format(market.peer.url))
+    found = await client.rating(contract_id, value=4, wait_s=WAIT_S)
+    assert found["feedback_url"] == (None if shown is None else shown.format(market.peer.url))
+    assert (found["error"] is None) is (shown is not None)
+
+
+async def test_a_ticket_is_opened_at_the_operators_and_its_state_is_remembered(
+    client: AsyncBapClient, market: Market
+) -> None:
+    contract_id = await trade(client, market)
+    market.answers["support"] = lambda asked: SupportContact(asked.ref_id, "", "", f"{market.peer.url}/tickets/secret")
+    with pytest.raises(ApiError, match="Ask for support first"):
+        await client.tickets(contract_id)
+    await client.support(contract_id, wait_s=WAIT_S)
+    ticket = {"ticket_id": "t", "kind": "issue", "state": "open", "subject": "Late", "updated_at": "", "notes": []}
+    market.documents["/beckn/tickets/secret"] = json_response({"once": "n", "tickets": [ticket]})
+    assert await client.open_ticket(contract_id, kind="issue", subject="Late", text="It is late.") == [ticket]
+    assert await client.answer_ticket(contract_id, "t", text="Still.") == [ticket]
+    market.documents["/beckn/tickets/secret"] = json_response({"tickets": [ticket | {"state": "closed"}]})
+    assert (await client.tickets(contract_id))[0]["state"] == "closed"
+    assert [one["state"] for one in (await client.contract(contract_id))["tickets"]] == ["closed"]

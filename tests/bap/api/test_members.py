@@ -27,7 +27,7 @@ def mistakes(content: object, read: Read) -> list[dict[str, str]]:
     read(members)
     with pytest.raises(Problem) as caught:
         members.done()
-    assert (caught.value.status, caught.value.title) == (400, "Invalid request")
+    assert (caught.value.status, caught.value.title) == (422, "Invalid request")
     found: list[dict[str, str]] = caught.value.extra["errors"]
     assert caught.value.detail == f"{found[0]['pointer']}: {found[0]['detail']}"
     return found

@@ -13,7 +13,7 @@ import pytest
 
 from bap.app import Bap
 from bap.client import ApiError, AsyncBapClient
-from energy.offers import Catalog, DispatchMode
+from energy.offers import Catalog, CatalogPage, DispatchMode, Place, SortBy
 from energy.tariffs import Rate, RateUnit
 from node.answers import nack
 from protocol.errors import NotAuthorised
@@ -122,7 +122,7 @@ async def test_an_operator_that_says_no_has_answered_without_offers(client: Asyn
 
 async def test_a_search_that_the_gateway_refuses_says_so_at_once(bap: Bap, market: Market) -> None:
     serve = market.peer.script
-    refusal = nack(NotAuthorised("This producer may not search."), "gateway.test")
+    refusal = nack(NotAuthorised("This producer may not search."), "gateway.test").response
     market.peer.script = lambda arrival: refusal if arrival.path == "/beckn/search" else serve(arrival)
     started = time.monotonic()
     async with api(bap) as client:
@@ -151,13 +151,23 @@ async def test_an_unknown_search_is_not_found(client: AsyncBapClient) -> None:
             "/charge/start",
         ),
         ({"price": "8"}, "/price"),
+        ({"near": None}, "/near"),
+        ({"near": None, "radius_m": None, "sort": "distance"}, "/near"),
+        ({"sort": "cheapness"}, "/sort"),
+        ({"min_rating": "6"}, "/min_rating"),
+        ({"text": " "}, "/text"),
+        ({"city_code": 80}, "/city_code"),
+        ({"polygon": "12,77 13,77 13,78"}, "/polygon"),
+        ({"polygon": [BODY["near"]] * 2}, "/polygon"),
+        ({"polygon": [BODY["near"]] * 3}, "/polygon"),
+        ({"polygon": [BODY["near"], BODY["near"], {"latitude": "99", "longitude": "0"}]}, "/polygon/2/latitude"),
     ],
 )
 async def test_a_search_that_makes_no_sense_is_refused_by_its_member_and_not_sent(
     http: httpx.AsyncClient, market: Market, change: dict[str, Any], pointer: str
 ) -> None:
     response = await http.post("/api/v1/searches", json={**BODY, **change})
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert response.headers["Content-Type"] == "application/problem+json"
     problem = response.json()
     assert problem["type"] == "urn:beckn-battery:invalid-request"
@@ -189,3 +199,52 @@ async def test_trade_time_is_told_with_the_settings_it_comes_from(client: AsyncB
     told = await client.trade_time()
     assert (told["epoch"], told["speed"]) == ("2026-10-31T00:00:00.000Z", 1)
     assert told["trade_time"] >= told["epoch"]
+
+
+async def test_every_filter_reaches_the_operators_as_it_was_asked_for(client: AsyncBapClient, market: Market) -> None:
+    corners = (("12.8", "77.4"), ("12.8", "77.8"), ("13.2", "77.6"))
+    search = await client.search(
+        **NEED,
+        polygon=corners,
+        city_code="std:080",
+        provider_id="operator",
+        provider_name="Bengaluru",
+        item_id="battery-1",
+        item_name="Hebbal",
+        text="LFP",
+        min_rating="4.5",
+        sort="distance",
+        min_power_w=50_000,
+        wait_s=0,
+    )
+
+    async def asked() -> bool:
+        return "search" in market.contents
+
+    await until(asked)
+    sent = market.contents["search"]
+    assert sent.polygon == tuple(Place(Decimal(latitude), Decimal(longitude)) for latitude, longitude in corners)
+    named = (sent.provider_id, sent.provider_name, sent.item_id, sent.item_name, sent.text, sent.city_code)
+    assert named == ("operator", "Bengaluru", "battery-1", "Hebbal", "LFP", "std:080")
+    assert (sent.min_rating, sent.sort, sent.min_power_w) == (Decimal("4.5"), SortBy.DISTANCE, 50_000)
+    assert search["intent"]["polygon"][2] == {"latitude": "13.2", "longitude": "77.6"}
+    assert (search["intent"]["sort"], search["intent"]["min_rating"]) == ("distance", "4.5")
+
+
+async def test_a_search_may_look_everywhere(client: AsyncBapClient) -> None:
+    search = await client.search(
+        energy_wh=NEED["energy_wh"], charge=NEED["charge"], giveback=NEED["giveback"], wait_s=WAIT_S
+    )
+    (offer,) = search["offers"]
+    assert (offer["fits"], offer["distance_m"], search["intent"]["near"]) == (True, None, None)
+
+
+async def test_a_search_says_how_many_pages_of_its_answers_are_missing(client: AsyncBapClient, market: Market) -> None:
+    market.answers["search"] = lambda _intent: Catalog(PROVIDER, (OFFER,), page=CatalogPage(1, 3, 3))
+    search = await client.search(**NEED, wait_s=0)
+
+    async def answered() -> bool:
+        return (await client.read_search(search["search_id"]))["answers"] == 1
+
+    await until(answered)
+    assert (await client.read_search(search["search_id"]))["pages_missing"] == 2

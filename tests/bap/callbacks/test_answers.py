@@ -25,6 +25,7 @@ from tests.bap.examples import (
     PAYMENT,
     QUOTE,
     SELECTED,
+    amount_asked,
     contract,
     live,
     order,
@@ -39,7 +40,7 @@ ENDED = {Stage.COMPLETE, Stage.CANCELLED}
 
 
 def told(content: Order, seconds: int = 0) -> Told:
-    return Told(content, NOW + timedelta(seconds=seconds), request("update", energy_wh=USE.energy_wh))
+    return Told(content, NOW + timedelta(seconds=seconds), request("update", asked=amount_asked(USE.energy_wh)))
 
 
 def test_a_quote_ends_its_time_to_live_after_the_operator_gave_it() -> None:
@@ -68,7 +69,6 @@ def test_a_submission_that_the_operator_still_names_needs_no_second_consent() ->
     ("action", "answer", "path"),
     [
         ("on_select", replace(SELECTED, quote=None), "/message/order/quote"),
-        ("on_init", replace(INITIALISED, payment=None), "/message/order/payments"),
         ("on_confirm", replace(CONFIRMED, order_id=None), "/message/order/id"),
         ("on_select", replace(SELECTED, provider=Provider("another", "")), "/message/order"),
         ("on_select", replace(SELECTED, item_id="battery-2"), "/message/order"),

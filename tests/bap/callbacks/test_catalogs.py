@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from bap.app import VERSIONS
 from bap.callbacks.catalogs import Catalogs
 from bap.store import searches
 from bap.store.records import FoundOffer
-from energy.offers import Catalog, Offer
+from energy.offers import Catalog, CatalogPage, Offer
 from energy.wire.v1.writer import write
 from node.database import Database
+from node.ids import new_uuid
 from node.inbox import Received
+from node.migrations.run import NODE_VERSIONS
 from protocol.errors import TradeRefused
 from tests.bap.callbacks.mail import callback
 from tests.bap.examples import BPP_ID, BPP_URI, NOW, OFFER, PROVIDER, SEARCH
+
+
+@asynccontextmanager
+async def fresh_market(folder: Path) -> AsyncIterator[Database]:
+    """The same in a file of its own, for each example of a property."""
+    opened = Database(f"sqlite:///{folder / new_uuid()}.sqlite", (NODE_VERSIONS, VERSIONS))
+    await opened.start()
+    try:
+        await opened.write(lambda tx: searches.add(tx, SEARCH))
+        yield opened
+    finally:
+        await opened.stop()
 
 
 @pytest.fixture
@@ -28,6 +48,18 @@ async def market(database: Database) -> Database:
 
 def catalog(*offers: Offer, **more: Any) -> Received:
     return callback("on_search", Catalog(PROVIDER, offers), SEARCH.message_id, **more)
+
+
+def page(number: int, pages: int, **more: Any) -> Received:
+    offer = replace(OFFER, item_id=f"battery-{number}")
+    mark = CatalogPage(number, pages, pages)
+    return callback("on_search", Catalog(PROVIDER, (offer,), page=mark), SEARCH.message_id, **more)
+
+
+async def missing(database: Database) -> int:
+    search = await database.read(lambda tx: searches.load(tx, SEARCH.search_id))
+    assert search is not None
+    return search.pages_missing
 
 
 async def take(database: Database, received: Received, offers_max: int = 100) -> None:
@@ -106,3 +138,22 @@ async def test_a_catalog_that_can_not_be_read_is_ignored(market: Database) -> No
     with pytest.raises(TradeRefused, match="location_ids"):
         await take(market, callback("on_search", message, SEARCH.message_id))
     assert await answers(market) == 0
+
+
+@given(st.permutations(range(1, 5)), st.lists(st.integers(1, 4), max_size=4))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_pages_make_one_answer_in_any_order_and_however_often_they_come(
+    tmp_path: Path, order: list[int], again: list[int]
+) -> None:
+    async with fresh_market(tmp_path) as market:
+        for count, number in enumerate([*order, *again], 1):
+            await take(market, page(number, 4))
+            assert await missing(market) == max(0, 4 - count)
+        assert sorted(one.offer.item_id for one in await found(market)) == [f"battery-{n}" for n in range(1, 5)]
+        assert await answers(market) == 1
+
+
+async def test_pages_of_one_platform_are_not_missed_from_another(market: Database) -> None:
+    await take(market, page(2, 3))
+    await take(market, catalog(OFFER, sender_id="other.test"))
+    assert (await missing(market), await answers(market)) == (2, 2)

@@ -28,6 +28,7 @@ from tests.bap.examples import (
     ORDER_ID,
     SEARCH,
     SELECTED,
+    amount_asked,
     contract,
     live,
     order,
@@ -130,7 +131,9 @@ async def test_a_refusal_of_nothing_that_was_asked_is_ignored(database: Database
 
 async def test_the_next_answer_of_its_kind_ends_an_error_and_another_kind_does_not(database: Database) -> None:
     failed = contract(Stage.ACTIVE, error=Failure("update", "40002", "Sold out."))
-    await remember(database, failed, request("status"), request("update", "message-2", energy_wh=USE.energy_wh))
+    await remember(
+        database, failed, request("status"), request("update", "message-2", asked=amount_asked(USE.energy_wh))
+    )
     assert (await take(database, callback("on_status", status()))).error is not None
     assert (await take(database, callback("on_update", CONFIRMED, "message-2"))).error is None
 
@@ -240,7 +243,7 @@ async def test_what_an_operator_answers_beside_the_trade_is_kept_and_moves_nothi
 
 async def test_the_new_amount_of_an_update_holds_once_it_is_answered(database: Database) -> None:
     use = replace(USE, energy_wh=200_000)
-    asked: Request = request("update", energy_wh=200_000)
+    asked: Request = request("update", asked=amount_asked(200_000))
     await remember(database, contract(Stage.ACTIVE), asked)
     changed = await take(database, callback("on_update", replace(CONFIRMED, use=use, quote=quote(use))))
     assert (changed.use, changed.agreed, changed.quote) == (use, quote(use), quote(use))

@@ -50,8 +50,8 @@ async def test_two_confirms_at_once_sell_the_last_kwh_once(unheld: Platform) -> 
 
 
 async def test_confirms_that_both_fit_both_become_contracts(unheld: Platform) -> None:
-    mine = await unheld.agree(order(use=use(200_000)))
-    theirs = await unheld.agree(order(use=use(200_000)), **OTHER_BAP)
+    mine = await unheld.agree(order(use=use(180_000)))
+    theirs = await unheld.agree(order(use=use(180_000)), **OTHER_BAP)
     now = unheld.clock.now
     await asyncio.gather(
         unheld.decide(received_of("confirm", mine, now)),
@@ -97,14 +97,15 @@ async def test_a_quote_of_another_selection_is_refused(platform: Platform) -> No
 
 
 @pytest.mark.parametrize("form", [None, ConsentForm(None, "0b6f7c0e-7a53-4bb8-9e0e-111111111111")])
-async def test_automatic_dispatch_needs_the_consent_that_was_given_to_us(
-    platform: Platform, form: ConsentForm | None
+@pytest.mark.parametrize("mode", DispatchMode)
+async def test_a_confirm_needs_the_number_that_our_form_ended_with(
+    platform: Platform, form: ConsentForm | None, mode: DispatchMode
 ) -> None:
-    agreed = await platform.agree(order())
+    agreed = await platform.agree(order(mode=mode))
     assert (await platform.confirm(replace(agreed, form=form))).code == "40000"
 
 
-async def test_manual_dispatch_needs_no_consent(platform: Platform) -> None:
+async def test_manual_dispatch_is_confirmed_once_its_terms_are_agreed_to(platform: Platform) -> None:
     answer = await platform.buy(order(mode=DispatchMode.MANUAL))
     assert answer.order.status is OrderStatus.ACTIVE
 

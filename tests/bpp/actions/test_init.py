@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bpp.contracts import FormPage
 from energy.offers import ContractState, DispatchMode, Payment, PaymentType
 from energy.quantities import Money
 from tests.bpp.platform import BILLING, Letter, Platform, order, use
@@ -33,9 +34,19 @@ async def test_terms_are_payment_after_fulfillment_and_a_consent_form(platform: 
     assert terms.order_id is None
 
 
-async def test_manual_dispatch_hands_nothing_over_so_it_needs_no_form(platform: Platform) -> None:
-    await platform.answer("select", order(mode=DispatchMode.MANUAL))
-    assert (await init(platform, mode=DispatchMode.MANUAL)).order.form is None
+@pytest.mark.parametrize(
+    ("mode", "pages"),
+    [
+        (DispatchMode.AUTOMATIC, (FormPage.CONSENT, FormPage.TERMS)),
+        (DispatchMode.MANUAL, (FormPage.TERMS,)),
+    ],
+)
+async def test_automatic_dispatch_asks_for_consent_and_both_for_the_terms(
+    platform: Platform, mode: DispatchMode, pages: tuple[FormPage, ...]
+) -> None:
+    await platform.answer("select", order(mode=mode))
+    assert (await init(platform, mode=mode)).order.form is not None
+    assert (await platform.contract_of_trade()).pages == pages
 
 
 async def test_asking_for_the_terms_again_keeps_the_form(platform: Platform) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from energy.offers import Catalog, SearchIntent
-from tests.bpp.platform import LISTED, NAMED, OTHER_TRADE, Letter, Platform, order, use
+from energy.offers import Catalog, CatalogPage, SearchIntent
+from tests.bpp.platform import LISTED, NAMED, OTHER_TRADE, Letter, Platform, order, running, use
 from tests.energy.examples import BATTERY
 
 
@@ -62,3 +63,23 @@ async def test_a_search_without_windows_is_answered_too(platform: Platform) -> N
     found = catalog(await platform.answer("search", SearchIntent(300_000)))
     assert [offer.item_id for offer in found.offers] == [BATTERY.battery_id]
     assert (await platform.answer("select", order())).code is None
+
+
+async def test_a_large_answer_comes_in_pages_under_the_searchs_message_id(tmp_path: Path) -> None:
+    async with running(tmp_path, page_offers=2) as platform:
+        for number in range(5):
+            battery = replace(BATTERY, battery_id=f"battery-{number}")
+            await platform.put_battery(replace(LISTED, battery=battery))
+        letters = await platform.deliver("search", intent())
+    catalogs = [catalog(letter) for letter in letters]
+    assert len({letter.message_id for letter in letters}) == 1
+    assert [found.page for found in catalogs] == [CatalogPage(number, 3, 5) for number in (1, 2, 3)]
+    assert sorted(offer.item_id for found in catalogs for offer in found.offers) == [f"battery-{n}" for n in range(5)]
+
+
+async def test_a_battery_is_in_its_operators_city_unless_it_says_another(platform: Platform) -> None:
+    assert await platform.deliver("search", intent(city_code="std:044")) == []
+    assert catalog(await platform.answer("search", intent(city_code="std:080"))).offers
+    await platform.put_battery(replace(LISTED, city_code="std:044"))
+    (offer,) = catalog(await platform.answer("search", intent(city_code="std:044"))).offers
+    assert offer.city_code == "std:044"

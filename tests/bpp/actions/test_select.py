@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from energy.offers import ContractState, DispatchMode, Order, Provider
+from energy.offers import ConsentForm, ContractState, DispatchMode, Negotiation, Order, Provider
 from energy.quantities import Money
-from tests.bpp.platform import LISTED, OTHER_TRADE, Platform, order, running, use
+from energy.tariffs import LineTitle
+from energy.wire.v1.writer import write
+from tests.bpp.platform import BILLING, LISTED, OTHER_TRADE, Platform, order, payment, running, use
 from tests.energy.examples import BATTERY, NOVEMBER
 
-# The battery holds 380 kWh, which is 404 kWh at the meter: 300 and 100 fit, 300 and 200 do not.
+# The battery holds 380 kWh, of which the last tenth fills slowly: 300 and 60 kWh at the meter fit, 300 and 200 do not.
 OTHER_BAP = {"transaction_id": OTHER_TRADE, "bap_id": "other.test"}
 
 
@@ -34,7 +36,7 @@ async def test_a_quote_keeps_its_capacity_from_others(platform: Platform) -> Non
     assert refused.code == "40002"
     assert refused.error is not None
     assert "188 kWh wanted, 98 kWh free" in refused.error["message"]
-    assert (await platform.answer("select", order(use=use(100_000)), **OTHER_BAP)).code is None
+    assert (await platform.answer("select", order(use=use(60_000)), **OTHER_BAP)).code is None
 
 
 async def test_a_quote_that_was_not_taken_in_time_gives_its_capacity_back(platform: Platform) -> None:
@@ -47,8 +49,8 @@ async def test_a_quote_that_was_not_taken_in_time_gives_its_capacity_back(platfo
 
 async def test_a_new_selection_takes_the_place_of_the_earlier_one(platform: Platform) -> None:
     await platform.answer("select", order())
-    assert (await platform.answer("select", order(use=use(200_000)))).code is None
-    assert (await platform.answer("select", order(use=use(200_000)), **OTHER_BAP)).code is None
+    assert (await platform.answer("select", order(use=use(180_000)))).code is None
+    assert (await platform.answer("select", order(use=use(180_000)), **OTHER_BAP)).code is None
 
 
 async def test_without_a_hold_two_quotes_may_promise_the_same_energy(tmp_path: Path) -> None:
@@ -90,3 +92,73 @@ async def test_a_battery_out_of_service_is_not_sold(platform: Platform) -> None:
 async def test_a_confirmed_transaction_can_not_select_again(platform: Platform) -> None:
     await platform.buy()
     assert (await platform.answer("select", order())).code == "40001"
+
+
+async def test_a_price_that_is_good_enough_is_accepted_and_is_what_init_confirm_and_the_contract_use(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, price_floor_percent=90) as platform:
+        await platform.put_battery()
+        wanted = order(negotiation=Negotiation(inr("5200.00")))
+        quoted = (await platform.answer("select", wanted)).order
+        assert quoted.negotiation == Negotiation(inr("5200.00"), inr("5610.90"), 3)
+        assert quoted.quote is not None
+        assert quoted.quote.total == inr("5200.00")
+        assert LineTitle.DISCOUNT in [line.title for line in quoted.quote.lines]
+        confirmed = await platform.confirm(await terms_of(platform, order(), quoted))
+        assert confirmed.order.quote is not None
+        assert confirmed.order.quote.total == inr("5200.00")
+        assert confirmed.order.negotiation is None
+
+
+async def test_a_price_below_the_floor_is_countered_until_the_rounds_are_over(tmp_path: Path) -> None:
+    async with running(tmp_path, price_floor_percent=90, bargaining_rounds=2) as platform:
+        await platform.put_battery()
+        told = []
+        for _ in range(4):
+            found = (await platform.answer("select", order(negotiation=Negotiation(inr("4000.00"))))).order
+            assert found.quote is not None
+            assert found.negotiation is not None
+            told.append((found.quote.total.text, found.negotiation.rounds_left))
+        assert told == [("5330.36", 1), ("5049.82", 0), ("5049.82", 0), ("5049.82", 0)]
+        plain = (await platform.answer("select", order())).order
+        assert (plain.quote.total if plain.quote else None, plain.negotiation) == (inr("5610.90"), None)
+
+
+async def test_who_does_not_bargain_pays_the_list_price_and_so_does_who_meets_an_operator_without_room(
+    platform: Platform,
+) -> None:
+    found = (await platform.answer("select", order(negotiation=Negotiation(inr("1.00"))))).order
+    assert found.quote is not None
+    assert found.quote.total == inr("5610.90")
+
+
+async def test_an_offer_in_another_currency_is_refused_at_its_place(platform: Platform) -> None:
+    refused = await platform.answer("select", order(negotiation=Negotiation(Money(500_000, "EUR"))))
+    assert refused.error is not None
+    assert (refused.code, refused.error["paths"]) == ("30000", "/message/order/items/0/price/currency")
+
+
+def inr(text: str) -> Money:
+    return Money.parse(text, "INR")
+
+
+async def terms_of(platform: Platform, wanted: Order, quoted: Order) -> Order:
+    """Init and consent for what was quoted; the order to confirm."""
+    offered = (await platform.answer("init", replace(wanted, billing=BILLING, payment=payment(quoted.quote)))).order
+    assert offered.quote is not None
+    assert quoted.quote is not None
+    assert offered.quote.total == quoted.quote.total
+    assert offered.form is not None
+    assert offered.form.url is not None
+    submission_id = await platform.consent(offered.form.url)
+    form = ConsentForm(None, submission_id)
+    return replace(wanted, quote=offered.quote, billing=BILLING, payment=payment(offered.quote), form=form)
+
+
+async def test_a_selection_of_two_batteries_is_refused_at_its_items(platform: Platform) -> None:
+    message = write("select", order())
+    message["order"]["items"] *= 2
+    refused = await platform.answer("select", message)
+    assert refused.error is not None
+    assert (refused.code, refused.error["paths"]) == ("30000", "/message/order/items")
