@@ -28,10 +28,16 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     return uvloop.run(main)
 
 
-async def serve_until_stopped(servers: Sequence[Server], started: Callable[[], Awaitable[None]]) -> int:
-    """Start the servers, call ``started``, and stop them on Ctrl-C or SIGTERM. Exit code 0."""
+async def serve_until_stopped(
+    servers: Sequence[Server], started: Callable[[], Awaitable[None]], reload: Callable[[], None]
+) -> int:
+    """Start the servers, call ``started``, and stop them on Ctrl-C or SIGTERM. Exit code 0.
+
+    SIGHUP calls ``reload``, which looks at once at the files that may change while a server runs.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     running: list[Server] = []

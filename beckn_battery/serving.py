@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bap.app import Bap
 from bap.settings import BapSettings
-from beckn_battery.running import Server, run, serve_until_stopped
+from beckn_battery.running import run, serve_until_stopped
 from bpp.app import Bpp
 from bpp.settings import BppSettings
 from node.settings import NodeSettings, load
@@ -17,8 +17,10 @@ from registry.settings import RegistryServerSettings
 
 logger = logging.getLogger(__name__)
 
+RoleServer = Registry | Gateway | Bpp | Bap
 
-def make_server(role: str, file: Path) -> Server:
+
+def make_server(role: str, file: Path) -> RoleServer:
     """The role's server from its settings file.
 
     Raises:
@@ -36,7 +38,14 @@ def make_server(role: str, file: Path) -> Server:
 def serve_role(role: str, file: Path) -> int:
     """Serve until a signal; the exit code."""
 
+    server = make_server(role, file)
+
     async def started() -> None:
         logger.info("serving", extra={"role": role, "config": str(file)})
 
-    return run(serve_until_stopped([make_server(role, file)], started))
+    def reload() -> None:
+        # The registry's own key is pinned by everybody and does not change.
+        if not isinstance(server, Registry):
+            server.participant.key_care.wake()
+
+    return run(serve_until_stopped([server], started, reload))

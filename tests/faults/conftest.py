@@ -1,4 +1,4 @@
-"""The four processes, once for the folder, all of them alive at the start of each test.
+"""The four processes, once for the folder, all of them alive at the start of each test; and a scripted operator.
 
 They live on the session's event loop: a test here carries ``asyncio(loop_scope="session")``.
 """
@@ -12,9 +12,12 @@ import pytest
 import pytest_asyncio
 
 from bap.client import AsyncBapClient
+from beckn_battery.network import Network
 from energy.offers import Place
 from tests.faults import processes as servers
 from tests.faults.processes import Processes
+from tests.faults.scripted_operator import Scene, fresh_scene, staged
+from tests.journeys.subscriber import Subscriber
 from tests.journeys.trading import places
 
 _PLACES = places()
@@ -52,3 +55,16 @@ async def operator(processes: Processes) -> AsyncIterator[httpx.AsyncClient]:
 def place() -> Place:
     """A place that no other test uses."""
     return next(_PLACES)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Network, Subscriber]]:
+    """A network in this process, and an operator of the test's own on it."""
+    async with staged(tmp_path_factory.mktemp("stage")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(stage: tuple[Network, Subscriber]) -> Scene:
+    """A fresh contract of the producer with the scripted operator."""
+    return fresh_scene(*stage)

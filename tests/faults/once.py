@@ -17,8 +17,13 @@ from tests.waiting import until
 SETTLED_WITHIN_S = 30
 IN = "SELECT state FROM inbox WHERE transaction_id = ? AND action = ?"
 OUT = "SELECT state FROM outbox WHERE transaction_id = ? AND action = ?"
+LETTER = "SELECT state, response_status, last_error FROM outbox WHERE transaction_id = ? AND action = ?"
 REQUESTS = "SELECT state FROM requests WHERE contract_id = ? AND action = ?"
 ORDERS = "SELECT contract_id, stage FROM contracts WHERE transaction_id = ?"
+UNDER_WAY = (
+    "SELECT (SELECT count(*) FROM inbox WHERE state = 'PENDING')"
+    " + (SELECT count(*) FROM outbox WHERE state = 'PENDING')"
+)
 BOOKINGS = "SELECT booking_id, state FROM bookings WHERE battery_id = ?"
 
 

@@ -37,12 +37,12 @@ ANSWERED_WITHIN_S = 10
 class Subscriber:
     """``participant`` is what it is to the network; ``peer`` the platform of the other side that it speaks to."""
 
-    def __init__(self, registry: RegistrySettings, peer: Identity, folder: Path) -> None:
+    def __init__(self, registry: RegistrySettings, peer: Identity, folder: Path, name: str | None = None) -> None:
         [port] = free_ports(1)
         self.peer = peer
         role = Role.BAP if peer.role is Role.BPP else Role.BPP
         settings = NodeSettings(
-            subscriber_id=f"{role.value.lower()}.test",
+            subscriber_id=name or f"{role.value.lower()}.test",
             data_dir=folder,
             public_url=f"http://127.0.0.1:{port}/beckn",
             port=port,
@@ -97,9 +97,11 @@ class Subscriber:
 
 
 @asynccontextmanager
-async def subscribed(registry: RegistrySettings, peer: Identity, folder: Path) -> AsyncIterator[Subscriber]:
-    """A platform that has joined the network of that registry."""
-    subscriber = Subscriber(registry, peer, folder)
+async def subscribed(
+    registry: RegistrySettings, peer: Identity, folder: Path, name: str | None = None
+) -> AsyncIterator[Subscriber]:
+    """A platform that has joined the network of that registry; ``name`` is its id, for more than one of a role."""
+    subscriber = Subscriber(registry, peer, folder, name)
     await subscriber.participant.start()
     try:
         await asyncio.wait_for(subscriber.participant.subscription.subscribed.wait(), SUBSCRIBED_WITHIN_S)

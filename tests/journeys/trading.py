@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from bap.client import AsyncBapClient, Wanted
-from bap.shapes import Contract
+from bap.shapes import Contract, Search
 from bpp.catalog import ListedBattery
 from bpp.fleet_json import write_battery
 from energy.intervals import align_up
@@ -26,6 +26,7 @@ from protocol.moments import parse_timestamp
 from tests.energy.examples import BATTERY, TARIFF
 
 WAIT_S = 10
+SEARCHES = 5
 RIVALS = 4
 RADIUS_M = 5_000
 HOUR = timedelta(hours=1)
@@ -71,10 +72,18 @@ async def need(
     }
 
 
+async def found(client: AsyncBapClient, wanted: Wanted) -> Search:
+    """A search with its offers, asked again while there are none: the operator's index follows its database."""
+    for _ in range(SEARCHES):
+        search = await client.search(**wanted, wait_s=WAIT_S)
+        if search["offers"]:
+            return search
+    raise AssertionError(f"nothing is offered: {search}")
+
+
 async def select(client: AsyncBapClient, wanted: Wanted) -> Contract:
     """Search, and ask for a quote of the first offer."""
-    search = await client.search(**wanted, wait_s=WAIT_S)
-    assert search["offers"], search
+    search = await found(client, wanted)
     return await client.select(search["search_id"], search["offers"][0]["offer_id"], wait_s=WAIT_S)
 
 
