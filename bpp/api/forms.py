@@ -69,7 +69,7 @@ class AgreementForms:
         if wrong and contract.open_page is not None:
             if wants_json(request):
                 return notice(request, 400, "Not agreed", wrong)
-            return html(self._page(contract, contract.consent, contract.open_page, wrong), 400)
+            return html(self.page(contract, wrong), 400)
         if wants_json(request) or not _is_open(contract):
             return self._answer(request, contract)
         return again(request)
@@ -79,16 +79,24 @@ class AgreementForms:
         consent = contract.consent
         assert consent is not None, "it was found by its form"
         if wants_json(request) and _is_open(contract):
-            asked = contract.open_page
-            next_url = None if asked is None else self._desk.url("forms", consent.form_token)
-            return json_response({"submission_id": consent.submission_id, "next": next_url})
-        if consent.submission_id is not None:
-            return html(submitted_page(consent.submission_id))
-        if contract.open_page is None:
+            return json_response(self.told(contract))
+        if consent.submission_id is None and contract.open_page is None:
             return notice(request, 409, "Closed", "Nothing has to be agreed to at this address any more.")
-        return html(self._page(contract, consent, contract.open_page))
+        return html(self.page(contract))
 
-    def _page(self, contract: Contract, consent: Consent, asked: FormPage, wrong: str = "") -> str:
+    def told(self, contract: Contract) -> dict[str, str | None]:
+        """How the form of a contract stands, for a program: its submission's id, or the page to go on with."""
+        consent = contract.consent
+        assert consent is not None, "it was found by its form"
+        next_url = None if contract.open_page is None else self._desk.url("forms", consent.form_token)
+        return {"submission_id": consent.submission_id, "next": next_url}
+
+    def page(self, contract: Contract, wrong: str = "") -> str:
+        """The page of a contract's form that is open, or the one after the last."""
+        consent, asked = contract.consent, contract.open_page
+        assert consent is not None, "it was found by its form"
+        if asked is None:
+            return submitted_page(consent.submission_id or "")
         step = (contract.pages.index(asked) + 1, len(contract.pages))
         return agreement_page(asked, step, _facts(self._desk, contract, asked), consent.once, wrong)
 

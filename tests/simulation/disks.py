@@ -17,6 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from node.database import Database
 from node.migrations.run import upgrade
+from node.personal_columns import as_values
 from tests.simulation.loop import Life
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class MemoryDatabase(Database):
     async def insert_new(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Insert a row whose unique keys are new."""
         statement = sqlite.insert(table).on_conflict_do_nothing()
-        return await self.write(lambda tx: tx.execute(statement, row).rowcount == 1)
+        return await self.write(lambda tx: tx.execute(statement, as_values(table, row)).rowcount == 1)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """What is committed."""

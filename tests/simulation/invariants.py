@@ -1,12 +1,14 @@
 """What must hold, told from the databases alone: after every commit (`always`), and when all is calm (`finally_`).
 
+`tests.faults` asks the same of the files that real processes leave (`Rows`).
+
 The capacity check is written anew here, so that a fault in `bpp.capacity` does not excuse itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,10 +21,18 @@ from tests.simulation.disks import Disk
 EXPECTED_ERRORS = (PeerFailed,)
 """What may be logged with a traceback: the registry or a peer could not be asked."""
 _TWICE = "SELECT action, message_id, count(*) FROM outbox WHERE {} GROUP BY destination, action, message_id, {}"
+_SLOT_MS = 900_000
 _COMMITTED = (
     "SELECT battery_id, charge_start_ms, charge_end_ms, giveback_start_ms, giveback_end_ms, charge_w, discharge_w, "
     "stored_wh FROM bookings WHERE state = 'COMMITTED'"
 )
+
+
+class Rows(Protocol):
+    """A participant's database, past all product code."""
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a query gives."""
 
 
 def is_stored(disk: Disk, body: bytes) -> bool:
@@ -42,7 +52,7 @@ def is_idle(role: Role, disk: Disk) -> bool:
     return bool(left == 0)
 
 
-def always(role: Role, disk: Disk) -> Iterator[str]:
+def always(role: Role, disk: Rows) -> Iterator[str]:
     """What does not hold in one participant's database; nothing when all is well."""
     callbacks = "action LIKE 'on_%' AND coalesce_key IS NULL"
     for action, message_id, count in disk.rows(f"{_TWICE.format(callbacks, 'body')} HAVING count(*) > 1"):
@@ -59,7 +69,7 @@ def finally_(disks: Mapping[str, Disk], acks: Sequence[tuple[str, bytes]]) -> It
     for name, body in acks:
         yield from _carried_out(name, disks[name], body)
     for name in ("bap-1", "bap-2"):
-        yield from _agreement(name, disks[name], disks["bpp"])
+        yield from agreement(name, disks[name], disks["bpp"])
 
 
 def facts(disks: Mapping[str, Disk]) -> dict[str, int]:
@@ -78,7 +88,7 @@ def facts(disks: Mapping[str, Disk]) -> dict[str, int]:
 # -- at every moment ------------------------------------------------------------------------------------------
 
 
-def _answered_twice(disk: Disk) -> Iterator[str]:
+def _answered_twice(disk: Rows) -> Iterator[str]:
     # A request has one answer, and it is written with the request's end in one transaction.
     query = (
         "SELECT i.action, i.message_id, i.state, count(o.id) FROM inbox i LEFT JOIN outbox o "
@@ -93,7 +103,7 @@ def _answered_twice(disk: Disk) -> Iterator[str]:
             yield f"{action} {message_id} is done without an answer"
 
 
-def _oversold(disk: Disk) -> Iterator[str]:
+def _oversold(disk: Rows) -> Iterator[str]:
     by_battery: dict[str, list[Any]] = {}
     for battery_id, *booking in disk.rows(_COMMITTED):
         by_battery.setdefault(battery_id, []).append(booking)
@@ -107,21 +117,32 @@ def _oversold(disk: Disk) -> Iterator[str]:
                 yield f"{battery_id} is sold twice: {stored} Wh, {charging} W, {returning} W at {at}"
 
 
-def _bookings_and_contracts(disk: Disk) -> Iterator[str]:
-    query = (
-        "SELECT c.contract_id, c.stage, b.state FROM contracts c LEFT JOIN bookings b ON b.booking_id = c.contract_id"
+def _bookings_and_contracts(disk: Rows) -> Iterator[str]:
+    rows = disk.rows(
+        "SELECT c.contract_id, c.stage, c.state_at_ms, b.state, b.charge_start_ms, b.giveback_end_ms "
+        "FROM contracts c LEFT JOIN bookings b ON b.booking_id = c.contract_id"
     )
-    for contract_id, stage, state in disk.rows(query):
-        if (stage in {"ACTIVE", "COMPLETE"}) != (state == "COMMITTED"):
+    for contract_id, stage, state_at_ms, state, start_ms, end_ms in rows:
+        if stage == "CANCELLED" and state == "COMMITTED":
+            # What had happened stays booked, to the end of that quarter of an hour, and one that stands for its return.
+            if not (start_ms <= state_at_ms and end_ms <= state_at_ms + 2 * _SLOT_MS):
+                yield f"contract {contract_id} was cancelled, but what was to come is still booked"
+        elif (stage in {"ACTIVE", "COMPLETE"}) != (state == "COMMITTED"):
             yield f"contract {contract_id} is {stage}, but its booking {state}"
 
 
-def _invoices(disk: Disk) -> Iterator[str]:
-    [(settled,)] = disk.rows("SELECT count(*) FROM contracts WHERE stage = 'COMPLETE'")
+def _invoices(disk: Rows) -> Iterator[str]:
     [(issued,)] = disk.rows("SELECT count(*) FROM invoices")
     [(numbers,)] = disk.rows("SELECT coalesce(sum(last_number), 0) FROM invoice_series")
-    if not settled == issued == numbers:
-        yield f"{settled} contracts are settled, {issued} invoices issued, {numbers} numbers used"
+    if issued != numbers:
+        yield f"{issued} invoices are issued, {numbers} numbers used"
+    billed = "SELECT c.contract_id, c.stage, count(i.number) FROM contracts c {} JOIN invoices i USING (contract_id) {}"
+    settled = billed.format("LEFT", "WHERE c.stage = 'COMPLETE' GROUP BY c.contract_id HAVING count(i.number) <> 1")
+    # A contract that was cancelled may cost something.
+    other = billed.format("", "WHERE c.stage <> 'COMPLETE' GROUP BY c.contract_id")
+    for contract_id, stage, count in [*disk.rows(settled), *disk.rows(other)]:
+        if stage != "CANCELLED" or count > 1:
+            yield f"contract {contract_id} is {stage} and has {count} invoices"
 
 
 # -- in the end -----------------------------------------------------------------------------------------------
@@ -139,7 +160,8 @@ def _carried_out(name: str, disk: Disk, body: bytes) -> Iterator[str]:
             yield f"{name} acknowledged {what}, which is {state}: {last_error}"
 
 
-def _agreement(name: str, bap: Disk, bpp: Disk) -> Iterator[str]:
+def agreement(name: str, bap: Rows, bpp: Rows) -> Iterator[str]:
+    """Where a producer's platform of that id and the operator's do not say the same, and no dead letter says why."""
     query = "SELECT transaction_id, stage, contract_id, energy_wh, quote FROM contracts WHERE bap_id = ?"
     theirs = {row[0]: row[1:] for row in bpp.rows(query, name)}
     for contract_id, document in bap.rows("SELECT contract_id, document FROM contracts"):
@@ -168,6 +190,6 @@ def _difference(ours: Mapping[str, Any], theirs: tuple[Any, ...] | None) -> str:
     return "" if told_minor == total_minor else f"quoted {total_minor} here, {told_minor} there"
 
 
-def _dead_letters(disk: Disk, transaction_id: str) -> list[Any]:
+def _dead_letters(disk: Rows, transaction_id: str) -> list[Any]:
     query = "SELECT last_error FROM outbox WHERE transaction_id = ? AND state = 'DEAD' AND last_error <> ''"
     return disk.rows(query, transaction_id)

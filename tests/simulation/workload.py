@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bap.paperwork import submit_consent
-from bap.requests import Requests
+from bap.paperwork import submit_forms
+from bap.requests import Changes, Requests
 from bap.store import contracts, searches
 from bap.store.records import Contract
 from bap.store.tables import contracts as contract_table
@@ -90,12 +90,12 @@ async def _continue(run: Run, site: Site, requests: Requests, chance: random.Ran
     name, now, action = one.contract_id, participant.clocks.wire(), chance.choice(_STEPS[one.stage])
     submission_id = None
     if action == "confirm" and one.form is not None and one.form.url is not None:
-        submission_id = one.form.submission_id or await submit_consent(participant.client, one, one.form.url)
+        submission_id = one.form.submission_id or await submit_forms(participant.client, one, one.form.url)
     billing, energy_wh = participant.settings.billing.billing, chance.choice(_AMOUNTS_WH)
     writes: dict[str, Callable[[Connection], Any]] = {
         "init": lambda tx: requests.init(tx, name, billing, now),
         "confirm": lambda tx: requests.confirm(tx, name, submission_id, now),
-        "update": lambda tx: requests.update(tx, name, energy_wh, now),
+        "update": lambda tx: requests.update(tx, name, Changes(energy_wh=energy_wh), now),
         "cancel": lambda tx: requests.cancel(tx, name, "4", "a mistake", now),
         "status": lambda tx: requests.status(tx, name, now),
     }

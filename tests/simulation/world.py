@@ -18,16 +18,18 @@ from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
 from bap.app import VERSIONS as BAP_VERSIONS
 from bap.app import Bap
-from bpp.api.public import give_consent
+from bpp.api.forms import AgreementForms, Submission, agree
 from bpp.app import BPP_VERSIONS, SAMPLE_VERSIONS, Bpp
 from bpp.store import fleet as fleet_store
+from bpp.store import trade as trade_store
 from node.client import Answer
-from node.ids import IdMint, chance, new_uuid
+from node.ids import IdMint, chance, new_token, new_uuid
 from node.migrations.run import NODE_VERSIONS
 from node.participant import Outside, Participant
 from protocol.actions import Role
@@ -164,11 +166,9 @@ class Run:
 
         async def receive(path: str, headers: Any, body: bytes) -> Answer:
             if path.startswith("/beckn/forms/"):
-                return await _consent(site, path.rpartition("/")[2], self.clock(site))
-            response = await participant.server.receive(path.rpartition("/")[2], headers, _reading(body))
-            content = response.body
-            assert isinstance(content, bytes)
-            return Answer(response.status, content)
+                return await _form(site, path.rpartition("/")[2], body, self.clock(site))
+            answer = await participant.server.receive(path.rpartition("/")[2], headers, body)
+            return Answer(answer.status, answer.body)
 
         self.network.doors[name] = Door(life, receive)
 
@@ -370,18 +370,15 @@ def _record(member: Member) -> dict[str, Any]:
     }
 
 
-def _reading(body: bytes) -> Callable[[], Coroutine[Any, Any, bytes]]:
-    async def read() -> bytes:
-        return body
-
-    return read
-
-
-async def _consent(site: Site, token: str, at: datetime) -> Answer:
-    """The operator's form, in the way of `bpp.api.public`."""
-    submission_id = new_uuid()
-    database = site.platform.participant.database
-    contract = await database.write(lambda tx: give_consent(tx, token, submission_id, at))
-    if contract is None or contract.consent is None or contract.consent.submission_id is None:
-        return Answer(409, b'{"detail": "closed"}')
-    return Answer(200, orjson.dumps({"submission_id": contract.consent.submission_id}))
+async def _form(site: Site, token: str, body: bytes, at: datetime) -> Answer:
+    """The operator's form: its page for no body, its submission for one, by the code behind `bpp.api.forms`' routes."""
+    desk = site.platform.desk
+    forms, database = AgreementForms(desk), site.platform.participant.database
+    if not body:
+        found = await database.read(lambda tx: trade_store.of_form(tx, token))
+        return Answer(404, b"{}") if found is None else Answer(200, forms.page(found).encode())
+    submission = Submission(dict(parse_qsl(body.decode())), at, new_token(), new_uuid())
+    contract, wrong = await database.write(lambda tx: agree(tx, desk, token, submission))
+    if contract is None or wrong:
+        return Answer(409, orjson.dumps({"detail": wrong or "closed"}))
+    return Answer(200, orjson.dumps(forms.told(contract)))
