@@ -42,12 +42,11 @@ class Network:
     registry: RegistrySettings
     token: str
 
-    async def bookings(self) -> list[Any]:
-        """What is booked on the one battery, quotes included."""
+    async def contracts(self) -> list[Any]:
+        """What is booked on the one battery beyond quotes, which end by themselves."""
         async with _operator(self.target, self.token) as client:
             answer = await client.get(f"/batteries/{BATTERY.battery_id}")
-        bookings: list[Any] = answer.json()["bookings"]
-        return bookings
+        return [booking for booking in answer.json()["bookings"] if booking["hold_until"] is None]
 
 
 @asynccontextmanager

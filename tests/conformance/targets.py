@@ -23,7 +23,8 @@ from nacl.signing import SigningKey
 from conformance.conversation import Limits
 from conformance.runner import Options, joined, run
 from conformance.verdicts import Breach, Check, Outcome, Report, Result
-from energy.offers import BatterySpecification, CancellationTerms, Catalog, DispatchMode, Offer, Provider
+from energy.offers import CancellationTerms, DispatchMode, Provider
+from energy.searches import BatterySpecification, Catalog, Offer
 from energy.wire.v1.writer import write
 from node import keyfile
 from node.answers import ack, nack

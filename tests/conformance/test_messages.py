@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from conformance import messages
 from conformance.messages import BILLING, Letter, Parties, Pick, Writer, nothing_known, picked, use_on
-from energy.offers import CancelRequest, DispatchMode, Message, Provider, StatusRequest
+from energy.messages import Message
+from energy.offers import CancelRequest, DispatchMode, Provider, StatusRequest
 from energy.wire.v1.writer import write
 from schemas.loader import core, storage
 from tests.conformance.targets import CATALOG

@@ -28,7 +28,7 @@ async def test_our_own_platform_passes_every_rule_and_is_left_without_a_contract
     async with network(tmp_path) as known:
         report = await run(options(known))
         again = await run(options(known))
-        booked = await known.bookings()
+        booked = await known.contracts()
 
     assert booked == []
     for made in (report, again):

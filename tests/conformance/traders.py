@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from energy.messages import Message
 from energy.offers import (
     Cancellation,
     ConsentForm,
     ContractState,
     FeedbackForm,
-    Message,
     Order,
     OrderStatus,
     Payment,
@@ -93,7 +93,7 @@ class Trader(Talkative):
         if action in {"select", "init", "confirm"}:
             self.ordered = read(action, message)
         order = self.ordered
-        if order is None:
+        if order is None or order.others:
             return None
         offered = replace(order, quote=QUOTE, payment=Payment(PaymentType.POST_FULFILLMENT, PRICE))
         if action == "init":

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from beckn_battery.ports import free_ports
-from energy.offers import Message
+from energy.messages import Message
 from energy.wire.v1.writer import write
 from node.inbox import Decision, Received
 from node.participant import Participant

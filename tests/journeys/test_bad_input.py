@@ -20,7 +20,8 @@ from nacl.signing import SigningKey
 from sqlalchemy import func, select
 
 from beckn_battery.network import Network
-from energy.offers import Message, SupportContact
+from energy.messages import Message
+from energy.offers import SupportContact
 from energy.wire.v1.writer import write
 from node.participant import Participant
 from node.tables import inbox
@@ -320,13 +321,12 @@ AMOUNT = f"{SELECTED}/quantity/selected/measure/value"
 ABSENT = object()
 # The platform that gets it, the member that is changed, what it becomes, and the rule and path of the NACK.
 CONTENTS: dict[str, tuple[str, str, object, str, str]] = {
-    "no message": ("bpp", "/message", ABSENT, "V13-core-1.1.1/required", ""),
-    "no order": ("bpp", "/message/order", ABSENT, "V13-core-1.1.1/required", "/message"),
+    "no message": ("bpp", "/message", ABSENT, "V13-core-1.1.1/required", "/message"),
+    "no order": ("bpp", "/message/order", ABSENT, "V13-core-1.1.1/required", "/message/order"),
     "an order that is a number": ("bpp", "/message/order", 7, "V13-core-1.1.1/type", "/message/order"),
     "no provider": ("bpp", "/message/order/provider", ABSENT, "V14-storage", "/message/order/provider"),
     "items that are no list": ("bpp", "/message/order/items", {}, "V13-core-1.1.1/type", "/message/order/items"),
     "no battery": ("bpp", f"{SELECTED}/id", ABSENT, "V14-storage", f"{SELECTED}/id"),
-    "no amount": ("bpp", f"{SELECTED}/quantity", ABSENT, "V14-storage", f"{SELECTED}/quantity"),
     "an amount in words": ("bpp", AMOUNT, "much", "V13-core-1.1.1/pattern", AMOUNT),
     "a negative amount": ("bpp", AMOUNT, "-3", "V14-storage", AMOUNT),
     "no windows": ("bpp", "/message/order/fulfillments", ABSENT, "V14-storage", "/message/order/fulfillments"),

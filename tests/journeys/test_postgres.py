@@ -60,7 +60,7 @@ async def cancelled_by_hand(network: Network, contract_id: str, order_id: str) -
     """A cancel that the producer's platform would not send; the code of the operator's answer."""
     bap, bpp = network.bap.participant, network.bpp.participant
     of_trade = select(outbox.c.body).where(outbox.c.transaction_id == contract_id, outbox.c.action == "confirm")
-    confirmed = read_context(json.loads(await bap.database.read(lambda tx: bytes(tx.scalars(of_trade).one()))))
+    confirmed = read_context(json.loads(await bap.database.read(lambda tx: tx.scalars(of_trade).one().stored)))
     context = replace(confirmed, action="cancel", message_id=new_uuid(), timestamp=bap.clocks.wire())
     body = write_body(context, write("cancel", CancelRequest(order_id, "1", "Too late.")))
     headers = {"Content-Type": "application/json", "Authorization": bap.keyring.authorization(body)}
@@ -71,7 +71,7 @@ async def cancelled_by_hand(network: Network, contract_id: str, order_id: str) -
         return await bpp.database.read(lambda tx: tx.scalar(answer)) is not None
 
     await until(answered, what="on_cancel")
-    content = json.loads(await bpp.database.read(lambda tx: bytes(tx.scalars(answer).one())))
+    content = json.loads(await bpp.database.read(lambda tx: tx.scalars(answer).one().stored))
     code: str = content["error"]["code"]
     return code
 

@@ -100,14 +100,13 @@ async def test_confirm_without_consent_to_automatic_dispatch_is_refused_with_whe
     assert (await client.contract(contract_id))["stage"] == "INITIALISED"
 
 
-async def test_manual_dispatch_is_confirmed_without_a_consent_form(
+async def test_manual_dispatch_is_confirmed_when_its_terms_are_agreed_to(
     client: AsyncBapClient, operator: httpx.AsyncClient, place: Place
 ) -> None:
     await put_battery(operator, "by-hand", place)
     contract_id = await prepare(client, {**await need(client, place), "mode": "Manual Dispatch"})
-    contract = await client.confirm(contract_id, consent=False, wait_s=WAIT_S)
+    contract = await client.confirm(contract_id, consent=True, wait_s=WAIT_S)
     assert (contract["stage"], contract["mode"]) == ("ACTIVE", "Manual Dispatch")
-    assert contract["consent"]["required"] is False
 
 
 async def test_an_update_quotes_and_books_the_new_amount_and_one_that_does_not_fit_changes_nothing(

@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from conformance.verdicts import Outcome
-from energy.offers import CatalogPage, Order
+from energy.offers import Order
 from energy.quantities import Money
+from energy.searches import CatalogPage
 from energy.tariffs import Line, LineTitle
 from energy.wire.v1.writer import write
 from tests.conformance.targets import CATALOG, Target, results_on
