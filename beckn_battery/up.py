@@ -17,6 +17,7 @@ from beckn_battery.running import run, serve_until_stopped
 from beckn_battery.terminal import new_console
 from node.auth import TOKEN_FILE
 from node.observability import log_to
+from node.participant import Participant
 from simulator.links import Transport
 
 LOG_FILE = "network.log"
@@ -55,7 +56,8 @@ def _print(console: Console, network: Network) -> None:
         token = "" if role in {"registry", "gateway"} else str(_token_file(local, role))
         table.add_row(role, local.url(role), token)
     console.print(table)
-    console.print(f"Producer's page: {console_url(network)}", soft_wrap=True)
+    console.print(f"Producer's page: {_console_url(local, local.bap_port, network.bap.participant)}", soft_wrap=True)
+    console.print(f"Operator's console: {_console_url(local, local.bpp_port, network.bpp.participant)}", soft_wrap=True)
     console.print(
         f"{local.batteries} simulated batteries ({_spoken(local)}); one second is {local.speed} s of trade time. "
         f"Log: {local.data_dir / LOG_FILE}. Stop with Ctrl-C.",
@@ -74,7 +76,6 @@ def _token_file(local: LocalNetwork, role: str) -> Path:
     return local.data_dir / role / TOKEN_FILE
 
 
-def console_url(network: Network) -> str:
-    """The page's address with its token; the page moves the token into a cookie."""
-    local = network.local
-    return f"http://{local.host}:{local.bap_port}/console?token={network.bap.participant.token}"
+def _console_url(local: LocalNetwork, port: int, participant: Participant) -> str:
+    """The page's address with its token; the server changes the token into a session's cookie."""
+    return f"http://{local.host}:{port}/console?token={participant.token}"

@@ -39,7 +39,9 @@ _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:22rem;margin:4rem auto;padding:0 1rem;color:#13211b}"
     "label{display:block;margin-top:1rem}input{font:inherit;width:100%;box-sizing:border-box;padding:.5rem}"
     "button{font:inherit;padding:.6rem 1.2rem;margin-top:1.2rem;border:0;background:#0b6b4f;color:#fff;cursor:pointer}"
-    "[role=alert]{background:#fbe4e2;color:#9c1f1b;padding:.6rem}"
+    "[role=alert]{background:#fbe4e2;color:#9c1f1b;padding:.6rem}:focus-visible{outline:3px solid;outline-offset:2px}"
+    ":root{color-scheme:light dark}@media(prefers-color-scheme:dark){body{background:#0d1411;color:#e8f0ec}"
+    "a,button{color:#58d6a6}button{background:#123a2c}[role=alert]{background:#421b19;color:#ffa49e}}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS: Mapping[str, str] = MappingProxyType(

@@ -1,24 +1,15 @@
 // Reads the platform's API again and again and repaints only what has changed, so that focus and reading place stay.
 
-import { clockText } from "./drawing.js";
+import { get, keepReading, paint as painted, say } from "./connection.js";
+import { clockText } from "./elements.js";
 import { billView, contractsView, headView, liveView, needText, notesView, offersView, spokenText, termsView } from "./views.js";
 
-const EVERY_MS = 2000;
 const part = (id) => document.getElementById(id);
 
 const known = { search: null, contracts: [], readings: [], readingsKey: "", invoice: null, invoiceKey: "" };
 let chosenId = null;
 let showAll = false;
 let clock = null;
-
-async function get(path) {
-  const response = await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" } });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail || `The platform answered ${response.status}.`), { status: response.status });
-  }
-  return response.json();
-}
 
 async function refresh() {
   const [{ searches }, { contracts }, time] = await Promise.all([get("searches"), get("contracts"), get("trade-time")]);
@@ -56,19 +47,7 @@ function chosen() {
   return tests.map((test) => all.find(test)).find(Boolean) ?? null;
 }
 
-function paint(id, facts, build) {
-  const node = part(id);
-  const key = JSON.stringify(facts);
-  if (node.paintedFrom === key) return;
-  const focused = node.contains(document.activeElement) ? document.activeElement.id : "";
-  node.replaceChildren(...build());
-  node.paintedFrom = key;
-  if (focused) part(focused)?.focus();
-}
-
-function say(id, text) {
-  if (part(id).textContent !== text) part(id).textContent = text;
-}
+const paint = (id, facts, build) => painted(part(id), facts, build);
 
 function paintAll() {
   const { search, contracts } = known;
@@ -97,37 +76,14 @@ function tick() {
   say("speed", `${clock.speed} × real time`);
 }
 
-function complain(error) {
-  const sentence = error.status === 401
-    ? "This page does not know you any more. Open it again with the address that holds your token."
-    : error.status ? error.message : "The platform can not be reached. What you see may be old.";
-  part("notice").hidden = false;
-  say("notice", sentence);
-  say("fresh", "");
-}
-
-async function cycle() {
-  if (!document.hidden) {
-    try {
-      await refresh();
-      part("notice").hidden = true;
-      say("fresh", "Up to date.");
-    } catch (error) {
-      complain(error);
-    }
-    paintAll();
-  }
-  setTimeout(cycle, EVERY_MS);
-}
-
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.id === "more") showAll = !showAll;
   else if (button.dataset.contract) chosenId = button.dataset.contract;
   paintAll();
-  if (button.dataset.contract) refreshChosen(chosen()).then(paintAll, complain);
+  if (button.dataset.contract) readNow();
 });
 
+const readNow = keepReading(refresh, paintAll);
 setInterval(tick, 250);
-cycle();

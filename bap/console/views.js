@@ -1,6 +1,7 @@
 // What the page shows: each function makes the elements of one part from the API's JSON.
 
-import { ageText, bar, battery, course, dayText, el, km, kw, kwh, momentText, money, percent, plain, strip, windowText } from "./drawing.js";
+import { course, strip } from "./drawing.js";
+import { ageText, bar, battery, dayText, el, fact, flowText, km, kwh, momentText, money, percent, plain, windowText } from "./elements.js";
 
 const STAGES = [["SELECTED", "Quoted"], ["INITIALISED", "Terms"], ["ACTIVE", "Running"], ["COMPLETE", "Complete"]];
 const STATES = {
@@ -47,7 +48,7 @@ export function offersView(search, showAll) {
   const nearest = search.intent.sort === "distance";
   const shown = showAll ? search.offers : search.offers.slice(0, OFFERS_SHOWN);
   const heads = [["Battery"], ["Total for this use", "number"], ["Price model"], ["Distance", "number"], ["Efficiency", "number"], ["Comes back", "number"], ["Free over time"]];
-  const table = el("table", { class: "offers" },
+  const table = el("table", { class: "offers cards" },
     el("caption", {}, `${search.offers.length} ${search.offers.length === 1 ? "offer" : "offers"} by ${search.answers} ${search.answers === 1 ? "platform" : "platforms"}, ${nearest ? "nearest" : "cheapest"} first. Totals include taxes.`),
     el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", { scope: "col", class: kind }, name)))),
     el("tbody", {}, shown.map((offer, index) => offerRow(offer, search.intent, index === 0 && offer.fits && !nearest))));
@@ -87,17 +88,30 @@ function cell(label, kind, ...content) {
 export function contractsView(contracts, chosenId) {
   if (!contracts.length) return [el("p", { class: "empty" }, "No contract yet.")];
   const heads = [["Battery"], ["Stands at"], ["Energy", "number"], ["Price", "number"], ["Since"]];
-  return [el("table", { class: "contracts" },
+  return [el("table", { class: "contracts cards" },
     el("caption", {}, "Newest first. Choose one to see it above."),
     el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", { scope: "col", class: kind }, name)))),
     el("tbody", {}, contracts.map((one) => el("tr", {},
       el("th", { scope: "row" },
-        el("button", { id: `choose-${one.contract_id}`, class: "row", type: "button", "data-contract": one.contract_id, "aria-pressed": String(one.contract_id === chosenId) }, one.item_name),
+        el("button", { id: `choose-${one.contract_id}`, class: "row", type: "button", "data-contract": one.contract_id, "aria-pressed": String(one.contract_id === chosenId) }, batteriesText(one)),
         el("small", {}, one.provider.name || one.provider.id)),
       cell("Stands at", "", chip(one)),
-      cell("Energy", "number", kwh(one.energy_wh)),
-      cell("Price", "number", one.quote ? money(one.quote.total.amount, one.quote.total.currency) : "–"),
+      cell("Energy", "number", kwh([one, ...one.others].reduce((sum, each) => sum + each.energy_wh, 0))),
+      cell("Price", "number", one.order_total ? money(one.order_total.amount, one.order_total.currency) : "–"),
       cell("Since", "", momentText(one.created_at))))))];
+}
+
+function batteriesText(contract) {
+  return contract.others.length ? `${contract.item_name} and ${contract.others.length} more` : contract.item_name;
+}
+
+/** The further batteries of the same order, one line each. */
+function othersList(contract) {
+  if (!contract.others.length) return null;
+  return el("ul", { class: "others" }, contract.others.map((one) => {
+    const moved = one.live ? `, ${kwh(one.live.energy_in_wh)} taken in, ${kwh(one.live.energy_out_wh)} given back` : "";
+    return el("li", {}, `With ${one.item_name}: ${kwh(one.energy_wh)}, ${stateText(one)}${moved}`);
+  }));
 }
 
 function chip(contract) {
@@ -112,6 +126,7 @@ export function headView(contract) {
   return [
     el("div", { class: "title-row" }, el("h2", { id: "contract-title" }, contract.item_name), chip(contract)),
     el("p", { class: "muted" }, `${contract.provider.name || contract.provider.id} · ${contract.mode}`),
+    othersList(contract),
     steps ?? el("p", { class: "muted" }, " "),
   ];
 }
@@ -138,7 +153,7 @@ export function liveView(contract, readings) {
   if (!live) return [el("div", { class: "stack" }, ...planned, el("p", { class: "muted" }, contract.stage === "ACTIVE" ? "No live values yet." : "Live values come once the contract runs."))];
   const chart = course(readings);
   return [el("div", { class: "stack" },
-    battery(live.soc_percent, flowText(live)),
+    battery(live.soc_percent, flowText(live.power_w)),
     bar("Taken in", `${kwh(live.energy_in_wh)} of ${kwh(contract.energy_wh)}`, live.energy_in_wh / contract.energy_wh),
     contract.giveback_wh === null ? null : bar("Given back", `${kwh(live.energy_out_wh)} of ${kwh(contract.giveback_wh)}`, live.energy_out_wh / contract.giveback_wh),
     el("dl", { class: "facts" },
@@ -147,11 +162,6 @@ export function liveView(contract, readings) {
       fact("Measured", `${ageText(live.age_s)}${live.quality === "fresh" ? "" : `, ${live.quality}`}`)),
     chart ? el("div", {}, el("h3", {}, "State of charge so far"), chart) : null,
     ...planned)];
-}
-
-export function flowText(live) {
-  if (live.power_w > 0) return `Charging at ${kw(live.power_w)}`;
-  return live.power_w < 0 ? `Giving back ${kw(-live.power_w)}` : "Resting";
 }
 
 export function spokenText(contract) {
@@ -172,10 +182,6 @@ export function termsView(contract) {
       fact("Consent", consent),
       fact("Order", contract.order_id ?? "–", "long"),
       support ? fact("Support", `${support.phone}, ${support.email}`, "long") : null))];
-}
-
-function fact(name, value, kind = null) {
-  return el("div", { class: kind }, el("dt", {}, name), el("dd", {}, value));
 }
 
 export function billView(invoice) {
