@@ -18,9 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+from functools import lru_cache
+from typing import Protocol
 
 from energy.intervals import Interval, seconds
-from energy.offers import BatterySpecification, Place, StorageUse
+from energy.offers import Place, StorageUse
+from energy.searches import BatterySpecification
 
 TAPER_FROM = Decimal("0.9")
 TAPER_FLOOR = Decimal("0.05")
@@ -35,7 +38,9 @@ class Battery:
     """One battery: what it is (ENERGY 2.1), where it is, and between which limits it is used.
 
     ``meter_address`` is its DER address (``der://meter/...``). ``soc_min`` to ``soc_max`` is the band that is
-    used, ``soc_reserve`` the share above ``soc_min`` that its owner keeps.
+    used, ``soc_reserve`` the share above ``soc_min`` that its owner keeps. ``cycles`` is what its management system
+    counted (NCyc). The warranty limits what may be stored and returned in a calendar year, as energy, as equivalent
+    full cycles, or both; None: no limit.
 
     Raises:
         ValueError: the values contradict each other; the sentence names the field.
@@ -56,10 +61,15 @@ class Battery:
     efficiency_discharge: Decimal
     standing_loss_per_day: Decimal
     chemistry: str
+    site_id: str | None = None
+    cycles: Decimal = Decimal(0)
+    warranty_energy_wh_per_year: int | None = None
+    warranty_cycles_per_year: Decimal | None = None
 
     def __post_init__(self) -> None:
         _check_presence(self)
         _check_shares(self)
+        _check_wear(self)
         if not (-90 <= self.place.latitude <= 90 and -180 <= self.place.longitude <= 180):
             raise ValueError(f"place {self.place.latitude},{self.place.longitude} is not on the globe")
 
@@ -81,10 +91,35 @@ class Battery:
         return self.efficiency_charge * self.efficiency_discharge
 
     @property
+    def yearly_energy_wh(self) -> int | None:
+        """The most energy, inside the battery, that its warranty lets through in a year; a full cycle is E_use."""
+        limits_wh = [] if self.warranty_energy_wh_per_year is None else [self.warranty_energy_wh_per_year]
+        if self.warranty_cycles_per_year is not None:
+            with localcontext(_CONTEXT):
+                limits_wh.append(_floor(self.warranty_cycles_per_year * self.usable_energy_wh))
+        return min(limits_wh, default=None)
+
+    @property
     def specification(self) -> BatterySpecification:
         """What an offer tells about it."""
         names = [field.name for field in fields(BatterySpecification)]
         return BatterySpecification(**{name: getattr(self, name) for name in names})
+
+
+class Losing(Protocol):
+    """What has to be known of a battery to tell what comes back of what goes in."""
+
+    @property
+    def efficiency_charge(self) -> Decimal:
+        """eta_c."""
+
+    @property
+    def efficiency_discharge(self) -> Decimal:
+        """eta_d."""
+
+    @property
+    def standing_loss_per_day(self) -> Decimal:
+        """d."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +136,12 @@ class PowerProfile:
     giveback_wh: int
 
 
-def profile(battery: Battery | BatterySpecification, use: StorageUse) -> PowerProfile:
+def profile(battery: Losing, use: StorageUse) -> PowerProfile:
     """How the battery would serve the use; whether that fits its limits is for the capacity book to say.
 
     What an offer tells of a battery is enough, so a buyer computes the same profile as the operator.
-    Power and reserved energy are rounded up, the promised energy down.
+    Power is rounded up, and the reserved energy is what that power puts into the store; the promised energy is
+    rounded down. No more comes back than is asked back.
 
     Raises:
         ValueError: no energy, or the return begins before charging ends.
@@ -118,15 +154,18 @@ def profile(battery: Battery | BatterySpecification, use: StorageUse) -> PowerPr
     with localcontext(_CONTEXT):
         stored = use.energy_wh * battery.efficiency_charge
         kept = stored * retained(battery.standing_loss_per_day, held_s)
-        giveback_wh = _floor(kept * battery.efficiency_discharge)
+        promised_wh = _floor(kept * battery.efficiency_discharge)
+    giveback_wh = promised_wh if use.return_wh is None else min(promised_wh, use.return_wh)
+    charge_w = constant_power_w(use.energy_wh, use.charge)
     return PowerProfile(
-        charge_w=_constant_power_w(use.energy_wh, use.charge),
-        discharge_w=_constant_power_w(giveback_wh, use.giveback),
-        stored_wh=int(stored.to_integral_value(ROUND_CEILING)),
+        charge_w=charge_w,
+        discharge_w=constant_power_w(giveback_wh, use.giveback),
+        stored_wh=_taken_in_wh(battery, charge_w, use.charge),
         giveback_wh=giveback_wh,
     )
 
 
+@lru_cache(maxsize=4096)
 def retained(standing_loss_per_day: Decimal, held_s: Decimal) -> Decimal:
     """eps: the share of the stored energy that is still there after ``held_s`` seconds.
 
@@ -219,9 +258,16 @@ def availability(available_w: Sequence[int], contracted_w: int) -> Decimal | Non
         return Decimal(counted_w) / (contracted_w * len(available_w))
 
 
-def _constant_power_w(energy_wh: int, window: Interval) -> int:
-    """The least whole power that moves the energy within the window."""
+def constant_power_w(energy_wh: int, window: Interval) -> int:
+    """The least whole AC power that moves the energy within the window."""
     return -(-energy_wh * _HOUR_US // ((window.end - window.start) // _MICROSECOND))
+
+
+def _taken_in_wh(battery: Losing, charge_w: int, window: Interval) -> int:
+    """What a constant AC charge power puts into the store within the window, rounded up."""
+    with localcontext(_CONTEXT):
+        taken = battery.efficiency_charge * charge_w * ((window.end - window.start) // _MICROSECOND) / _HOUR_US
+        return int(taken.to_integral_value(ROUND_CEILING))
 
 
 def _floor(value: Decimal) -> int:
@@ -248,3 +294,10 @@ def _check_shares(battery: Battery) -> None:
         raise ValueError(f"the SoC limits of battery {battery.battery_id} are not within 0 and 1")
     if battery.usable_energy_wh <= 0:
         raise ValueError(f"soc_min + soc_reserve of battery {battery.battery_id} leave nothing below soc_max")
+
+
+def _check_wear(battery: Battery) -> None:
+    for name in ("cycles", "warranty_energy_wh_per_year", "warranty_cycles_per_year"):
+        value = getattr(battery, name)
+        if value is not None and value < 0:
+            raise ValueError(f"{name} of battery {battery.battery_id} is {value}, but wear is never negative")

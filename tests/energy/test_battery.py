@@ -110,7 +110,8 @@ def test_a_profile_keeps_its_promises(battery: Battery, use: StorageUse) -> None
     plan = profile(battery, use)
     assert plan.charge_w * use.charge.hours >= use.energy_wh
     assert plan.discharge_w * use.giveback.hours >= plan.giveback_wh
-    assert 0 <= plan.giveback_wh <= plan.stored_wh <= use.energy_wh
+    # The power is whole watts, so a little more may go in than was asked for.
+    assert 0 <= plan.giveback_wh <= plan.stored_wh <= plan.charge_w * use.charge.hours + 1
     assert plan.stored_wh >= use.energy_wh * battery.efficiency_charge
 
 

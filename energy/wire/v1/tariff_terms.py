@@ -1,4 +1,4 @@
-"""The terms of a tariff beside its rates and taxes, as tags of the group ``tariff``: times, discounts, minimum, occupancy.
+"""The terms of a tariff beside rates and taxes, as tags of the group ``tariff``: times, discounts, floors, occupancy.
 
 The time of a rate is one text (`energy.calendars.when_text`), so that the n-th ``rate-when`` belongs to the n-th
 ``rate-unit``. It is local in ``time-zone``. Tags of terms that a tariff does not have are left out.

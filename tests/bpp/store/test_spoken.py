@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bpp.store import spoken
-from energy.offers import DispatchMode, SearchIntent
+from energy.offers import DispatchMode
+from energy.searches import SearchIntent
 from energy.wire.v1.tolerances.rules import Known
 from tests.bpp.platform import TRADE, WIRE, running, use
 from tests.messages import BAP_ID
