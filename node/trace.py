@@ -12,7 +12,7 @@ or given up has an entry in the chain with its number, and the others are the fe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, literal_column, select
 
+from node import ledger
 from node.clocks import moment_of
 from node.personal_columns import opened
 from node.tables import DEAD, DROPPED, PENDING, SENT, audit, inbox, outbox
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     DEAD = "dead"
     DROPPED = "dropped"
     DONE = "done"
+    BOOKED = "booked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ def story(tx: Connection, place: str, transaction_id: str) -> list[Event]:
     return ordered([found, [_told(row, change, place) for row, change in zip(told, changes, strict=True)]])
 
 
+def booked(
+    tx: Connection, place: str, contract_ids: Sequence[str], wire_at: Callable[[datetime], datetime]
+) -> list[Event]:
+    """What the participant's ledger has of these contracts; ``wire_at`` makes wire time of trade time."""
+    found = [each for contract_id in contract_ids for each in ledger.of_contract(tx, contract_id)]
+    return [
+        Event(at=wire_at(each.at), place=place, kind=Kind.BOOKED, text=f"entry {each.seq}: {each.entry.sentence}")
+        for each in sorted(found, key=lambda each: each.seq)
+    ]
+
+
 def ordered(parts: Iterable[Sequence[Event]]) -> list[Event]:
     """The events of several parts by their time; what one participant did at one moment keeps its order."""
     return sorted((event for part in parts for event in part), key=lambda event: (event.at, _ORDER[event.kind]))
@@ -90,7 +103,7 @@ def diagram(events: Sequence[Event]) -> str:
             lines.append(f"    {of(event.source)}->>{of(event.target)}: {_plain(event.action)}")
         elif event.kind in (Kind.DEAD, Kind.TRIED):
             lines.append(f"    {of(event.source)}-x{of(event.target)}: {text}")
-        elif event.kind in (Kind.DONE, Kind.DROPPED):
+        elif event.kind in (Kind.DONE, Kind.DROPPED, Kind.BOOKED):
             lines.append(f"    Note over {of(event.place)}: {text}")
     heads = [f"    participant {alias} as {_plain(name)}" for name, alias in names.items()]
     return "\n".join(["sequenceDiagram", *heads, *lines]) + "\n"

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import Connection, insert, update
 from sqlalchemy import event as event_of
 
-from node import trace
+import energy.ledger as ledger_of
+from energy.ledger import Account, entry_of
+from node import ledger, trace
 from node.audit import Actor, record
 from node.clocks import milliseconds
 from node.database import Database
@@ -167,3 +169,12 @@ def test_what_means_something_to_mermaid_is_not_in_a_diagrams_texts() -> None:
     dead = {"action": "select", "source": BAP_ID, "target": BPP_ID, "text": "dead: <b>#1;\nend"}
     drawn = trace.diagram([event(1, BAP_ID, Kind.DEAD, **dead)])
     assert drawn.splitlines()[-1] == "    p1-xp2: select: dead: b 1 end"
+
+
+async def test_what_the_ledger_has_of_a_trade_is_told_at_the_wire_time_of_its_booking(database: Database) -> None:
+    paid, owed = Account(ledger_of.Kind.BANK, "bap.test"), Account(ledger_of.Kind.RECEIVABLE, "bap.test")
+    entry = entry_of("payment/1", ledger_of.Event.PAYMENT, TRADE, "1.00 INR were paid.", {paid: 100, owed: -100}, "INR")
+    await database.write(lambda tx: ledger.book(tx, NOW, [entry]))
+    [told] = await database.read(lambda tx: trace.booked(tx, BPP_ID, [TRADE, "another"], lambda at: at + SECOND))
+    assert (told.at, told.kind, told.text) == (NOW + SECOND, Kind.BOOKED, "entry 1: 1.00 INR were paid.")
+    assert "entry 1" in trace.diagram([told])

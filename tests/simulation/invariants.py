@@ -57,11 +57,13 @@ def always(role: Role, disk: Rows) -> Iterator[str]:
     callbacks = "action LIKE 'on_%' AND coalesce_key IS NULL"
     for action, message_id, count in disk.rows(f"{_TWICE.format(callbacks, 'body')} HAVING count(*) > 1"):
         yield f"{action} {message_id} is in the outbox {count} times"
+    yield from _ledger(disk)
     if role is Role.BPP:
         yield from _answered_twice(disk)
         yield from _oversold(disk)
         yield from _bookings_and_contracts(disk)
         yield from _invoices(disk)
+        yield from _documents_are_booked(disk)
 
 
 def finally_(disks: Mapping[str, Disk], acks: Sequence[tuple[str, bytes]]) -> Iterator[str]:
@@ -143,6 +145,35 @@ def _invoices(disk: Rows) -> Iterator[str]:
     for contract_id, stage, count in [*disk.rows(settled), *disk.rows(other)]:
         if stage != "CANCELLED" or count > 1:
             yield f"contract {contract_id} is {stage} and has {count} invoices"
+
+
+def _ledger(disk: Rows) -> Iterator[str]:
+    """The ledger balances: its accounts add up to zero, and the entries are those that the accounts show."""
+    for unit, left in disk.rows("SELECT unit, sum(amount) FROM ledger_balances GROUP BY unit HAVING sum(amount) <> 0"):
+        yield f"the ledger does not balance: {left} {unit} are left over"
+    told: dict[tuple[str, ...], int] = {}
+    for (change,) in disk.rows("SELECT change FROM ledger ORDER BY seq"):
+        for kind, owner, detail, amount, unit in orjson.loads(change)["postings"]:
+            told[kind, owner, detail, unit] = told.get((kind, owner, detail, unit), 0) + amount
+    rows = disk.rows("SELECT kind, owner, detail, unit, amount FROM ledger_balances")
+    kept = {tuple(row[:4]): row[4] for row in rows}
+    if kept != {account: amount for account, amount in told.items() if amount}:
+        yield f"the ledger's accounts have {kept}, its entries add up to {told}"
+
+
+def _documents_are_booked(disk: Rows) -> Iterator[str]:
+    # What is owed by and to the other side, or was paid: what a payment does to these adds up to nothing.
+    kinds = "('receivable', 'payable', 'bank', 'deposits', 'refunds', 'payments-in-transit')"
+    [(owed,)] = disk.rows(f"SELECT coalesce(sum(amount), 0) FROM ledger_balances WHERE kind IN {kinds}")
+    [(billed,)] = disk.rows("SELECT coalesce(sum(total_minor), 0) FROM invoices")
+    if owed != billed:
+        yield f"documents over {billed} were issued, {owed} are booked as owed or paid"
+    closed = (
+        "SELECT c.contract_id, c.stage FROM contracts c LEFT JOIN energy_positions p USING (contract_id) "
+        "WHERE c.stage IN ('COMPLETE', 'CANCELLED') AND coalesce(p.is_closed, c.stage = 'CANCELLED') = 0"
+    )
+    for contract_id, stage in disk.rows(closed):
+        yield f"contract {contract_id} is {stage}, but its energy is not closed in the ledger"
 
 
 # -- in the end -----------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from bap.settings import BapSettings, BillingSettings, RequestLifetimes
 from bpp.catalog import ListedBattery
 from bpp.settings import BppSettings, ProviderSettings, TermsSettings
 from energy.intervals import Interval
-from energy.offers import CancellationTerms, DispatchMode, SearchIntent
+from energy.offers import CancellationTerms, DispatchMode
+from energy.searches import SearchIntent
 from node.settings import NodeSettings, RegistrySettings, RetrySettings, TimeLimits, TradeTimeSettings
 from protocol.actions import Role
 from tests.energy.examples import BATTERY, NOVEMBER, TARIFF

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from node.tables import inbox
+from node.tables import inbox, ledger_balances
 from protocol.actions import Role
 from protocol.verification import Verified
 from tests.simulation.many import results
@@ -122,16 +122,34 @@ def _lost(_handle: Any) -> Any:
     return handle_lost
 
 
+def _uneven(handle: Any) -> Any:
+    """Money appears on one account, and is missing on none."""
+
+    async def handle_uneven(received: Any) -> Any:
+        decide = await handle(received)
+
+        def decide_and_add(tx: Any) -> None:
+            decide(tx)
+            key = {"kind": "bank", "owner": received.verified.context.message_id, "detail": "", "unit": "INR"}
+            tx.execute(ledger_balances.insert().values(**key, amount=1))
+
+        return decide_and_add
+
+    return handle_uneven
+
+
 BROKEN: Mapping[str, Callable[[Any, Member], None]] = {
     "acknowledged and not stored": acknowledge_before_storing,
     "acknowledged and lost": _on_operator(_lost, "select"),
     "carried out twice": _on_operator(_twice, "init"),
+    "booked on one side": _on_operator(_uneven, "init"),
     "sold twice": _on_operator(_unchecked, "select", "confirm", "update"),
 }
 SAID: Mapping[str, str] = {
     "acknowledged and not stored": "acknowledged what it has not stored",
     "acknowledged and lost": "lost it",
     "carried out twice": "is in the outbox 2 times",
+    "booked on one side": "the ledger does not balance",
     "sold twice": "is sold twice",
 }
 
