@@ -8,7 +8,7 @@ the last page there is a submission id, and it stays the same. Programs send and
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,7 +58,7 @@ class AgreementForms:
         contract = await self._desk.database.read(lambda tx: trade.of_form(tx, token))
         if contract is None or contract.consent is None:
             return notice(request, 404, "Not found", _NO_FORM)
-        return self._answer(request, contract)
+        return await self._answer(request, contract)
 
     async def _submit(self, request: web.Request) -> web.Response:
         fields, token = await fields_of(request), request.match_info["token"]
@@ -69,12 +69,12 @@ class AgreementForms:
         if wrong and contract.open_page is not None:
             if wants_json(request):
                 return notice(request, 400, "Not agreed", wrong)
-            return html(self.page(contract, wrong), 400)
+            return html(await self.page(contract, wrong), 400)
         if wants_json(request) or not _is_open(contract):
-            return self._answer(request, contract)
+            return await self._answer(request, contract)
         return again(request)
 
-    def _answer(self, request: web.Request, contract: Contract) -> web.Response:
+    async def _answer(self, request: web.Request, contract: Contract) -> web.Response:
         """The form as it stands."""
         consent = contract.consent
         assert consent is not None, "it was found by its form"
@@ -82,7 +82,7 @@ class AgreementForms:
             return json_response(self.told(contract))
         if consent.submission_id is None and contract.open_page is None:
             return notice(request, 409, "Closed", "Nothing has to be agreed to at this address any more.")
-        return html(self.page(contract))
+        return html(await self.page(contract))
 
     def told(self, contract: Contract) -> dict[str, str | None]:
         """How the form of a contract stands, for a program: its submission's id, or the page to go on with."""
@@ -91,14 +91,15 @@ class AgreementForms:
         next_url = None if contract.open_page is None else self._desk.url("forms", consent.form_token)
         return {"submission_id": consent.submission_id, "next": next_url}
 
-    def page(self, contract: Contract, wrong: str = "") -> str:
+    async def page(self, contract: Contract, wrong: str = "") -> str:
         """The page of a contract's form that is open, or the one after the last."""
         consent, asked = contract.consent, contract.open_page
         assert consent is not None, "it was found by its form"
         if asked is None:
             return submitted_page(consent.submission_id or "")
         step = (contract.pages.index(asked) + 1, len(contract.pages))
-        return agreement_page(asked, step, _facts(self._desk, contract, asked), consent.once, wrong)
+        parts = await self._desk.database.read(lambda tx: trade.parts_with(tx, contract))
+        return agreement_page(asked, step, _facts(self._desk, parts, asked), consent.once, wrong)
 
 
 def agree(tx: Connection, desk: Desk, token: str, submission: Submission) -> tuple[Contract | None, str]:
@@ -117,7 +118,7 @@ def agree(tx: Connection, desk: Desk, token: str, submission: Submission) -> tup
         return contract, _OLD
     if fields.get(asked.value) != _YES:
         return contract, _UNTICKED
-    agreement = Agreement(asked, submission.at, digest_of(_facts(desk, contract, asked)))
+    agreement = Agreement(asked, submission.at, digest_of(_facts(desk, trade.parts_with(tx, contract), asked)))
     consent = replace(consent, once=submission.once, agreements=(*consent.agreements, agreement))
     contract = replace(contract, consent=consent)
     if contract.open_page is None:
@@ -137,5 +138,5 @@ def _is_open(contract: Contract) -> bool:
     return submitted or contract.open_page is not None
 
 
-def _facts(desk: Desk, contract: Contract, asked: FormPage) -> tuple[tuple[str, str], ...]:
-    return facts_of(asked, contract, desk.provider.name, desk.terms.invoice_due_days)
+def _facts(desk: Desk, parts: Sequence[Contract], asked: FormPage) -> tuple[tuple[str, str], ...]:
+    return facts_of(asked, parts, desk.provider.name, desk.terms.invoice_due_days)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from bap.paperwork import submit_forms
-from bap.requests import Changes, Requests
+from bap.requests import Changes, Choice, Requests
 from bap.store import contracts, searches
 from bap.store.records import Contract
 from bap.store.tables import contracts as contract_table
@@ -82,7 +82,7 @@ async def _step(run: Run, site: Site, requests: Requests, chance: random.Random)
         named, mode = chance.choice(offered), chance.choice(list(DispatchMode))
         offer = await database.read(lambda tx: searches.offer_of(tx, *named))
         assert offer is not None
-        await _write(run, site, "select", lambda tx: requests.select(tx, offer, None, mode, now))
+        await _write(run, site, "select", lambda tx: requests.select(tx, [Choice(offer, mode=mode)], now))
 
 
 async def _continue(run: Run, site: Site, requests: Requests, chance: random.Random, one: Contract) -> None:

@@ -376,7 +376,7 @@ async def _form(site: Site, token: str, body: bytes, at: datetime) -> Answer:
     forms, database = AgreementForms(desk), site.platform.participant.database
     if not body:
         found = await database.read(lambda tx: trade_store.of_form(tx, token))
-        return Answer(404, b"{}") if found is None else Answer(200, forms.page(found).encode())
+        return Answer(404, b"{}") if found is None else Answer(200, (await forms.page(found)).encode())
     submission = Submission(dict(parse_qsl(body.decode())), at, new_token(), new_uuid())
     contract, wrong = await database.write(lambda tx: agree(tx, desk, token, submission))
     if contract is None or wrong:
