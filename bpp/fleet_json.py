@@ -14,9 +14,20 @@ from typing import Any, TypeVar
 
 from bpp.catalog import ListedBattery
 from energy.battery import Battery
+from energy.calendars import When, check_zone, when_of, when_text
 from energy.offers import CancellationTerms, DispatchMode, Place
 from energy.quantities import QuantityError, decimal_of, decimal_text, minor_digits
-from energy.tariffs import TAX_TITLES, LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
+from energy.tariffs import (
+    TAX_TITLES,
+    Discount,
+    LineTitle,
+    OccupancyStep,
+    Rate,
+    RateUnit,
+    Tariff,
+    TaxClass,
+    TaxPart,
+)
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -26,7 +37,16 @@ GPS_DIGITS_MAX = 6
 _INTEGERS = ("energy_nominal_wh", "charge_power_w", "discharge_power_w")
 _TEXTS = ("battery_id", "name", "meter_address", "chemistry")
 _MEMBERS = tuple(field.name for field in fields(Battery))
-_DECIMALS = tuple(name for name in _MEMBERS if name not in {*_INTEGERS, *_TEXTS, "place"})
+_OPTIONAL = {
+    "site_id": "text",
+    "cycles": "decimal",
+    "warranty_energy_wh_per_year": "integer",
+    "warranty_cycles_per_year": "decimal",
+}
+INTEGER_MEMBERS = frozenset({*_INTEGERS, "warranty_energy_wh_per_year", "min_energy_wh", "min_days", "from_percent"})
+FLAG_MEMBERS = frozenset({"in_service"})
+"""The members, at whatever depth, that are whole numbers and flags; all others are texts."""
+_DECIMALS = tuple(name for name in _MEMBERS if name not in {*_INTEGERS, *_TEXTS, *_OPTIONAL, "place"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +76,13 @@ def read_battery(content: object, cancellation: CancellationTerms, pointer: str 
     values: dict[str, Any] = {name: reader.text(name) for name in _TEXTS}
     values |= {name: reader.integer(name) for name in _INTEGERS}
     values |= {name: reader.decimal(name) for name in _DECIMALS}
+    values |= {name: getattr(reader, kind)(name) for name, kind in _OPTIONAL.items() if reader.has(name)}
     values["place"] = _place(reader.child("place"))
     tariff = _tariff(reader.child("tariff"))
     modes = tuple(reader.choices("modes", DispatchMode)) if reader.has("modes") else (DispatchMode.AUTOMATIC,)
     least_wh = reader.integer("min_energy_wh") if reader.has("min_energy_wh") else 0
     in_service = reader.flag("in_service") if reader.has("in_service") else True
+    city_code = reader.text("city_code") if reader.has("city_code") else None
     reader.check_known()
     if mistakes:
         raise BatteryUnreadable(mistakes)
@@ -68,33 +90,74 @@ def read_battery(content: object, cancellation: CancellationTerms, pointer: str 
         battery = Battery(**values)
     except ValueError as error:
         raise BatteryUnreadable([Mistake(pointer, f"{error}.")]) from None
-    return ListedBattery(battery, tariff, modes, cancellation, least_wh, in_service)
+    return ListedBattery(battery, tariff, modes, cancellation, least_wh, in_service, city_code=city_code)
 
 
 def write_battery(listed: ListedBattery) -> dict[str, Any]:
     """The JSON of a battery; `read_battery`'s inverse."""
     battery, tariff = listed.battery, listed.tariff
     values = {name: getattr(battery, name) for name in _MEMBERS if name != "place"}
+    values = {name: value for name, value in values.items() if value is not None}
+    if listed.city_code is not None:
+        values["city_code"] = listed.city_code
     return {name: decimal_text(value) if isinstance(value, Decimal) else value for name, value in values.items()} | {
         "place": {
             "latitude": decimal_text(battery.place.latitude),
             "longitude": decimal_text(battery.place.longitude),
         },
-        "tariff": {
-            "tariff_id": tariff.tariff_id,
-            "currency": tariff.currency,
-            "rates": [{"unit": rate.unit.value, "price": decimal_text(rate.price)} for rate in tariff.rates],
-            "tax": {
-                "code": tariff.tax.code,
-                "parts": [
-                    {"title": part.title.value, "percent": decimal_text(part.percent)} for part in tariff.tax.parts
-                ],
-            },
-        },
+        "tariff": write_tariff(tariff),
         "modes": [mode.value for mode in listed.modes],
         "min_energy_wh": listed.min_energy_wh,
         "in_service": listed.in_service,
     }
+
+
+def read_tariff(content: object, pointer: str = "") -> Tariff:
+    """The tariff of a JSON object that stands at ``pointer``.
+
+    Raises:
+        BatteryUnreadable: a member is missing, unknown or wrong.
+    """
+    mistakes: list[Mistake] = []
+    tariff = _tariff(_Object(content, pointer, mistakes))
+    if mistakes:
+        raise BatteryUnreadable(mistakes)
+    return tariff
+
+
+def write_tariff(tariff: Tariff) -> dict[str, Any]:
+    """The JSON of a tariff; `read_tariff`'s inverse. What the tariff does not have is left out."""
+    content: dict[str, Any] = {
+        "tariff_id": tariff.tariff_id,
+        "currency": tariff.currency,
+        "rates": [_rate_json(rate) for rate in tariff.rates],
+        "tax": {
+            "code": tariff.tax.code,
+            "parts": [{"title": part.title.value, "percent": decimal_text(part.percent)} for part in tariff.tax.parts],
+        },
+    }
+    if any(rate.when is not None for rate in tariff.rates):
+        content["time_zone"] = tariff.time_zone
+    if tariff.discounts:
+        content["discounts"] = [
+            {
+                "offer_id": each.offer_id,
+                "percent": decimal_text(each.percent),
+                "min_energy_wh": each.min_energy_wh,
+                "min_days": each.min_days,
+            }
+            for each in tariff.discounts
+        ]
+    if tariff.occupancy:
+        content["occupancy"] = [
+            {"from_percent": step.from_percent, "change_percent": decimal_text(step.change_percent)}
+            for step in tariff.occupancy
+        ]
+    for name in ("minimum", "floor_per_kwh", "change_percent"):
+        value = getattr(tariff, name)
+        if value is not None:
+            content[name] = decimal_text(value)
+    return content
 
 
 def _place(reader: _Object) -> Place:
@@ -116,16 +179,79 @@ def _tariff(reader: _Object) -> Tariff:
     rates = tuple(_rate(item) for item in reader.children("rates", least=1))
     tax = reader.child("tax")
     parts = tuple(_tax_part(item) for item in tax.children("parts", least=0))
-    tariff = Tariff(reader.text("tariff_id"), currency, rates, TaxClass(tax.text("code"), parts))
+    tariff = Tariff(
+        tariff_id=reader.text("tariff_id"),
+        currency=currency,
+        rates=rates,
+        tax=TaxClass(tax.text("code"), parts),
+        time_zone=_zone(reader),
+        discounts=tuple(_discount(item) for item in reader.children("discounts", least=0, needed=False)),
+        minimum=_amount(reader, "minimum"),
+        floor_per_kwh=_amount(reader, "floor_per_kwh"),
+        occupancy=tuple(_step(item) for item in reader.children("occupancy", least=0, needed=False)),
+        change_percent=reader.decimal("change_percent") if reader.has("change_percent") else None,
+    )
     tax.check_known()
     reader.check_known()
     return tariff
 
 
+def _zone(reader: _Object) -> str:
+    if not reader.has("time_zone"):
+        return "UTC"
+    zone = reader.text("time_zone")
+    try:
+        check_zone(zone)
+    except ValueError as error:
+        reader.wrong("time_zone", f"{error}.")
+        return "UTC"
+    return zone
+
+
+def _amount(reader: _Object, name: str) -> Decimal | None:
+    amount = reader.decimal(name) if reader.has(name) else None
+    if amount is not None and amount < 0:
+        reader.wrong(name, "Write an amount that is not negative.")
+    return amount
+
+
+def _discount(reader: _Object) -> Discount:
+    least_wh = reader.integer("min_energy_wh") if reader.has("min_energy_wh") else 0
+    days = reader.integer("min_days") if reader.has("min_days") else 0
+    discount = Discount(reader.text("offer_id"), reader.decimal("percent"), least_wh, days)
+    if not 0 <= discount.percent <= 100:
+        reader.wrong("percent", "Write a discount of 0 to 100 percent.")
+    reader.check_known()
+    return discount
+
+
+def _step(reader: _Object) -> OccupancyStep:
+    step = OccupancyStep(reader.integer("from_percent"), reader.decimal("change_percent"))
+    if step.change_percent < -100:
+        reader.wrong("change_percent", "Write a change of -100 percent or more.")
+    reader.check_known()
+    return step
+
+
 def _rate(reader: _Object) -> Rate:
-    rate = Rate(reader.choice("unit", RateUnit), reader.decimal("price"))
+    rate = Rate(reader.choice("unit", RateUnit), reader.decimal("price"), _when(reader))
     reader.check_known()
     return rate
+
+
+def _rate_json(rate: Rate) -> dict[str, str]:
+    content = {"unit": rate.unit.value, "price": decimal_text(rate.price)}
+    return content if rate.when is None else content | {"when": when_text(rate.when)}
+
+
+def _when(reader: _Object) -> When | None:
+    if not reader.has("when"):
+        return None
+    try:
+        return when_of(reader.text("when"))
+    except ValueError as error:
+        reader.wrong("when", f"Write times such as 'months=11,12 days=1,2 time=06:00-22:00': {error}.")
+        return None
 
 
 def _tax_part(reader: _Object) -> TaxPart:
@@ -167,7 +293,8 @@ class _Object:
     def text(self, name: str) -> str:
         """A text with something in it."""
         value = self._get(name)
-        if isinstance(value, str) and value.strip() and len(value) <= TEXT_LENGTH_MAX:
+        # PostgreSQL holds no text with a zero character.
+        if isinstance(value, str) and value.strip() and len(value) <= TEXT_LENGTH_MAX and "\x00" not in value:
             return value
         self.wrong(name, f"Write a text of 1 to {TEXT_LENGTH_MAX} characters.")
         return "?"
@@ -212,8 +339,10 @@ class _Object:
         """The object at the member."""
         return _Object(self._get(name), f"{self._pointer}/{name}", self._mistakes if not self._silent else [])
 
-    def children(self, name: str, *, least: int) -> list[_Object]:
-        """The objects of the list at the member."""
+    def children(self, name: str, *, least: int, needed: bool = True) -> list[_Object]:
+        """The objects of the list at the member; none when it is not there and not ``needed``."""
+        if not needed and not self.has(name):
+            return []
         return [
             _Object(item, f"{self._pointer}/{name}/{index}", self._mistakes)
             for index, item in enumerate(self._list(name, least))

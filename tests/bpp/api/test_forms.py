@@ -109,7 +109,7 @@ async def test_a_person_goes_from_page_to_page_to_the_number_that_confirm_needs(
 async def test_what_was_told_on_each_page_is_kept_as_a_digest(platform: Platform, stranger: Any) -> None:
     await agree_to_all(stranger, await form_of(platform))
     contract, consent = await platform.contract_of_trade(), await consent_of(platform)
-    told = {page: digest_of(facts_of(page, contract, PROVIDER.name, 15)) for page in FormPage}
+    told = {page: digest_of(facts_of(page, [contract], PROVIDER.name, 15)) for page in FormPage}
     assert {each.page: each.digest_sha256 for each in consent.agreements} == told
     assert len(set(told.values())) == 2
 
