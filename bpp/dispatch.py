@@ -1,4 +1,4 @@
-"""Dispatch: what a battery has to do now, in which stage a contract is, and what is worth telling about it.
+"""Dispatch: what a battery has to do now, in which stage a contract is, and how its live state is made.
 
 A contract's plan is fixed when it is booked: constant power in its charge window, none while it holds, constant
 power in its return window. What a battery has to do is the sum of the plans of its contracts, as two powers that are
@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from energy.battery import Battery, PowerProfile, retained, stored_at
 from energy.intervals import Interval, seconds
 from energy.metering import Sample
 from energy.offers import ContractState, LiveState, Quality, StorageUse
 
-SOC_CHANGE = Decimal("0.005")
-POWER_CHANGE_PERCENT = 5
-KEEPALIVE_S = 60
 FRESH_PERIODS = 3
 LOST_PERIODS = 20
 _FROM_GOOD_TO_BAD = (Quality.FRESH, Quality.SUSPECT, Quality.STALE, Quality.LOST)
@@ -90,32 +86,14 @@ def stage(use: StorageUse, now: datetime, giveback_wh: int) -> ContractState:
     return ContractState.COMPLETED
 
 
+def begun(state: ContractState, *, has_moved: bool) -> ContractState:
+    """The state of a contract with manual dispatch: charging has not started before energy moves (ENERGY 1.1)."""
+    return ContractState.NOT_STARTED if state is ContractState.IN_PROGRESS and not has_moved else state
+
+
 def next_transition(use: StorageUse, now: datetime) -> datetime | None:
     """When `stage` has to be asked again; None after the return window."""
     return min((edge for edge in _edges(use) if edge > now), default=None)
-
-
-def worth_telling(
-    previous: LiveState | None,
-    current: LiveState,
-    previous_sent_at: datetime | None,
-    now: datetime,
-    keepalive_s: int = KEEPALIVE_S,
-) -> bool:
-    """Whether the other side should hear of ``current`` now; ``previous`` is what it heard last, if anything.
-
-    Worth telling are half a point of state of charge, five percent of power, another quality, and silence for
-    ``keepalive_s``. ``previous_sent_at`` and ``now`` are wire time.
-    """
-    if previous is None or previous_sent_at is None:
-        return True
-    if now - previous_sent_at >= timedelta(seconds=keepalive_s):
-        return True
-    return (
-        current.quality is not previous.quality
-        or _soc_changed(previous.soc, current.soc)
-        or _power_changed(previous.power_w, current.power_w)
-    )
 
 
 def live_state(
@@ -178,17 +156,6 @@ def _edges(use: StorageUse) -> tuple[datetime, ...]:
 
 def _same_power(one: ScheduledPower, other: ScheduledPower) -> bool:
     return (one.charge_w, one.discharge_w) == (other.charge_w, other.discharge_w)
-
-
-def _soc_changed(previous: Decimal | None, current: Decimal | None) -> bool:
-    if previous is None or current is None:
-        return previous is not current
-    return abs(current - previous) >= SOC_CHANGE
-
-
-def _power_changed(previous_w: int, current_w: int) -> bool:
-    change_w = abs(current_w - previous_w)
-    return change_w > 0 and change_w * 100 >= abs(previous_w) * POWER_CHANGE_PERCENT
 
 
 def _age(sample: Sample, now: datetime) -> timedelta:

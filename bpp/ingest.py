@@ -4,14 +4,14 @@
    the operator adds the battery or says how far the clock was wrong (`replay`). Nothing that was read is lost.
 2. The others are judged (`energy.plausibility`) and stored in the same transaction, in pieces of `CHUNK`. What is
    doubted is stored as it came, with the quality "suspect", and noted as a problem of the battery.
-3. Storing wakes whoever waits for samples (`bpp.store.samples.CHANNEL`), after the commit.
+3. After the commit whoever listens (`observers`) is handed the samples that were news, as they were stored.
 
 Taking the same samples again changes nothing, so senders repeat what they are not sure of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,6 +58,7 @@ class Ingest:
         self._settings = settings
         self._cancellation = cancellation
         self._fleet: dict[str, _Known] = {}
+        self.observers: list[Callable[[Sequence[Sample]], None]] = []
         self.without_room = 0
         """How many samples could not even be set aside, since the start."""
 
@@ -73,7 +74,7 @@ class Ingest:
         for start in range(0, len(places), CHUNK):
             chunk = places[start : start + CHUNK]
             stored, doubted = await self._store([samples[index] for index in chunk], limits)
-            accepted += stored
+            accepted += len(stored)
             flagged += [replace(one, index=chunk[one.index]) for one in doubted]
         return Receipt(accepted, len(places) - accepted, tuple(rejected), tuple(flagged))
 
@@ -101,8 +102,11 @@ class Ingest:
         return total
 
     # What is handed to the writer is named in the log when it takes long, so it must not carry samples in its name.
-    async def _store(self, taken: Sequence[Sample], limits: Mapping[str, Limits]) -> tuple[int, list[Flagged]]:
-        return await self._samples.write(lambda tx: _store(tx, taken, limits))
+    async def _store(self, taken: Sequence[Sample], limits: Mapping[str, Limits]) -> tuple[list[Sample], list[Flagged]]:
+        stored, doubted = await self._samples.write(lambda tx: _store(tx, taken, limits))
+        for heard in self.observers:
+            heard(stored)
+        return stored, doubted
 
     async def _drop_set_aside(self, keys: Sequence[samples.Key]) -> None:
         await self._samples.write(lambda tx: meters.drop_set_aside(tx, keys))
@@ -178,7 +182,9 @@ def _length(length: timedelta) -> str:
     return f"{length.days} days" if length >= timedelta(days=2) else f"{length // timedelta(seconds=1)} s"
 
 
-def _store(tx: Connection, taken: Sequence[Sample], limits: Mapping[str, Limits]) -> tuple[int, list[Flagged]]:
+def _store(
+    tx: Connection, taken: Sequence[Sample], limits: Mapping[str, Limits]
+) -> tuple[list[Sample], list[Flagged]]:
     """One piece: judged in order of time, stored, and its problems noted."""
     states = meters.states(tx, {sample.battery_id for sample in taken})
     judgements = _judged(taken, limits, states)
@@ -192,7 +198,8 @@ def _store(tx: Connection, taken: Sequence[Sample], limits: Mapping[str, Limits]
     meters.save_states(tx, {taken[index].battery_id: one.state for index, one in judgements.items()})
     news = {index: one for index, one in doubtful.items() if samples.key_of(taken[index]) in stored}
     meters.note_problems(tx, [(taken[index], finding) for index, one in news.items() for finding in one.findings])
-    return len(stored), [_flag(index, doubtful[index]) for index in sorted(doubtful)]
+    told = [_flag(index, doubtful[index]) for index in sorted(doubtful)]
+    return [one for one in flagged if samples.key_of(one) in stored], told
 
 
 def _judged(

@@ -1,26 +1,26 @@
-"""What the meters counted for each contract: so far, for its live state, and in the end, for its bill.
+"""What the meters counted for each contract, read from the samples: up to a moment, and in the end, for its bill.
 
-The energy so far is kept in memory and grows with the samples, so that telling it costs the same after a week as after
-an hour. After a restart it is made again from the samples. The bill does not use it: it reads all samples once more,
-so that samples which came late count there.
+Running contracts are counted on in memory (`bpp.live_meters`), which begins with what is read here. The bill reads all
+samples once more, so that samples which came late count there.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from bpp.capacity import Booking
 from bpp.contracts import Contract
-from bpp.dispatch import live_state, quality_of
+from bpp.dispatch import quality_of
 from bpp.shares import share_of
 from bpp.store import fleet, samples
+from bpp.store.meters import changes_of
 from energy.intervals import SLOT_S, Interval, align_down
 from energy.metering import MeterInterval, ReadingQuality, Sample, energy_between, intervals_of
-from energy.offers import LiveState, Quality, StorageUse
+from energy.offers import Quality, StorageUse
 from node.database import Database
 
 CHUNK = timedelta(hours=6)
@@ -29,18 +29,34 @@ _SLOT = timedelta(seconds=SLOT_S)
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class Counted:
     """A contract's energy up to a slot's end."""
 
     until: datetime
     energy_in_wh: int = 0
     energy_out_wh: int = 0
 
-    def plus(self, part: MeterInterval) -> _Counted:
+    def plus(self, part: MeterInterval) -> Counted:
         """This and one more interval."""
-        return _Counted(
+        return Counted(
             part.interval.end, self.energy_in_wh + part.energy_in_wh, self.energy_out_wh + part.energy_out_wh
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Samples around a window, and from when on they were of another meter."""
+
+    samples: Sequence[Sample]
+    meter_changes: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """A battery's samples around a contract: the last before its charging began, the first when its return was over."""
+
+    opening: Sample | None
+    closing: Sample | None
 
 
 class Meters:
@@ -49,21 +65,7 @@ class Meters:
     def __init__(self, database: Database, samples_database: Database, sample_period_s: int) -> None:
         self._database = database
         self._samples = samples_database
-        self._sample_period_s = sample_period_s
-        self._counted: dict[str, _Counted] = {}
-
-    async def live(self, contract: Contract, sample: Sample, now: datetime) -> LiveState:
-        """The contract's live state at trade time ``now``, by its battery's newest sample."""
-        counted = await self._so_far(contract, sample.measured_at)
-        return live_state(
-            contract.plan,
-            contract.listed.battery,
-            sample,
-            energy_in_wh=counted.energy_in_wh,
-            energy_out_wh=counted.energy_out_wh,
-            now=now,
-            sample_period_s=self._sample_period_s,
-        )
+        self.sample_period_s = sample_period_s
 
     async def latest(self, battery_id: str) -> Sample | None:
         """A battery's newest sample; None while it has sent nothing."""
@@ -75,64 +77,78 @@ class Meters:
 
     def quality(self, sample: Sample, now: datetime) -> Quality:
         """How far the sample may be trusted at trade time ``now``."""
-        return quality_of(sample, now, self._sample_period_s)
+        return quality_of(sample, now, self.sample_period_s)
 
     async def intervals(self, contract: Contract) -> tuple[MeterInterval, ...]:
         """The contract's part of every interval of its windows, from all samples that there are."""
-        bookings = await self._bookings(contract)
+        bookings = await self.bookings(contract)
         parts: list[MeterInterval] = []
         for window in (contract.use.charge, contract.use.giveback):
-            taken = await self._readings(contract.battery_id, window)
-            parts += await asyncio.to_thread(_parts, contract, bookings, taken, window)
+            readings = await self.readings(contract.battery_id, window)
+            parts += await asyncio.to_thread(parts_of, contract, bookings, readings, window)
         return tuple(parts)
 
-    def forget(self, contract_id: str) -> None:
-        """The contract is over."""
-        self._counted.pop(contract_id, None)
+    async def edges(self, contract: Contract) -> Edges:
+        """What the battery told at the beginning and the end of the contract, with both of its registers."""
+        start, end = contract.use.charge.start, contract.use.giveback.end
+        before = (await self.readings(contract.battery_id, Interval(start, start + _SLOT))).samples
+        after = (await self.readings(contract.battery_id, Interval(end - _SLOT, end))).samples
+        opening = [each for each in before if each.measured_at <= start and each.registers_wh is not None]
+        closing = [each for each in after if each.measured_at >= end and each.registers_wh is not None]
+        return Edges(
+            opening=max(opening, key=lambda each: (each.measured_at, each.sequence), default=None),
+            closing=min(closing, key=lambda each: (each.measured_at, -each.sequence), default=None),
+        )
 
-    async def _so_far(self, contract: Contract, until: datetime) -> _Counted:
-        counted = self._counted.get(contract.contract_id, _Counted(contract.use.charge.start))
-        if until <= counted.until:
+    async def counted_until(self, contract: Contract, slot_end: datetime) -> Counted:
+        """What the contract has moved up to the end of a slot."""
+        counted = Counted(contract.use.charge.start)
+        if slot_end <= counted.until:
             return counted
-        bookings = await self._bookings(contract)
-        for window in _pieces(contract.use, Interval(counted.until, until)):
-            taken = await self._readings(contract.battery_id, window)
-            for part in _parts(contract, bookings, taken, window):
-                if part.interval.end <= until:
-                    self._counted[contract.contract_id] = counted.plus(part)
+        bookings = await self.bookings(contract)
+        for window in pieces(contract.use, Interval(counted.until, slot_end)):
+            readings = await self.readings(contract.battery_id, window)
+            for part in await asyncio.to_thread(parts_of, contract, bookings, readings, window):
                 counted = counted.plus(part)
-        return counted
+        return replace(counted, until=slot_end)
 
-    async def _bookings(self, contract: Contract) -> list[Booking]:
+    async def bookings(self, contract: Contract) -> list[Booking]:
+        """What is booked on the battery while the contract runs, its own booking among them."""
         found = await self._database.read(
             lambda tx: fleet.committed_during(tx, contract.use.booked, contract.battery_id)
         )
         return [reservation.booking for reservation in found]
 
-    async def _readings(self, battery_id: str, window: Interval) -> list[Sample]:
+    async def changes(self, battery_id: str) -> Sequence[datetime]:
+        """The moments from which the battery has had another meter."""
+        return await self._samples.read(lambda tx: changes_of(tx, battery_id))
+
+    async def readings(self, battery_id: str, window: Interval) -> Readings:
+        """The battery's samples of a window, with those next to it on both sides."""
         reach = await self._samples.read(lambda tx: samples.reach_of(tx, battery_id, window))
         taken: list[Sample] = []
         for piece in _chunks(reach):
             taken += await self._samples.read(partial(samples.within, battery_id=battery_id, window=piece))
-        return taken
+        return Readings(taken, await self.changes(battery_id))
 
 
-def _parts(
-    contract: Contract, bookings: Sequence[Booking], taken: Sequence[Sample], window: Interval
+def parts_of(
+    contract: Contract, bookings: Sequence[Booking], readings: Readings, window: Interval
 ) -> list[MeterInterval]:
     """The contract's part of each of the meter's intervals; a last slot that is not over counts as far as it is."""
     battery, full_until = contract.listed.battery, align_down(window.end)
     limit_w = max(battery.charge_power_w, battery.discharge_power_w)
     counted: list[MeterInterval] = []
     if window.start < full_until:
-        counted += intervals_of(taken, Interval(window.start, full_until), SLOT_S, limit_w)
+        full = Interval(window.start, full_until)
+        counted += intervals_of(readings.samples, full, SLOT_S, limit_w, readings.meter_changes)
     if full_until < window.end:
-        moved = energy_between(taken, full_until, window.end, limit_w)
+        moved = energy_between(readings.samples, full_until, window.end, limit_w, readings.meter_changes)
         counted.append(MeterInterval(Interval(full_until, full_until + _SLOT), *moved, ReadingQuality.DERIVED))
     return [share_of(contract.contract_id, bookings, each) for each in counted]
 
 
-def _pieces(use: StorageUse, span: Interval) -> Iterator[Interval]:
+def pieces(use: StorageUse, span: Interval) -> Iterator[Interval]:
     """The parts of the span in which energy can move for the use, each at most `CHUNK` long."""
     for window in (use.charge, use.giveback):
         part = window.intersection(span)

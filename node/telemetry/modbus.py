@@ -1,7 +1,8 @@
 """Modbus TCP in: one connection to a device, kept open, on which everything is read one after the other.
 
 Many devices serve a single master, so there is never a second connection, and never two requests at once. Nothing is
-ever written. A device that does not answer is told once and tried again with a growing pause; one battery whose
+written but set-points, to devices that the settings call writable (`node.telemetry.control`), on the same connection
+between two readings. A device that does not answer is told once and tried again with a growing pause; one battery whose
 registers are not as its map says does not hold up the others on the same connection.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +25,7 @@ from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from energy.metering import Sample
 from node.clocks import Clocks
 from node.telemetry import sunspec
+from node.telemetry.control import CONTROL_MODELS, ControlLost, ControlRefused, writes
 from node.telemetry.intake import Intake, Standing
 from node.telemetry.readings import Field, Values, sample_of
 from node.telemetry.register_maps import MapMismatch, RegisterMap, load_map
@@ -32,6 +36,8 @@ from protocol.retry import RetrySchedule
 
 logger = logging.getLogger(__name__)
 
+WRITE_PATIENCE = 2
+"""A set-point waits for its turn as long as so many requests may take."""
 RETRY = RetrySchedule(first_delay_s=0.5, max_delay_s=60.0)
 _Read = Callable[..., Awaitable[ModbusPDU]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +67,12 @@ class ModbusSource:
         self._source = f"modbus:{settings.name}"[:64]
         self._maps = {one.map: load_map(Path(one.map)) for one in settings.batteries if one.map != SUNSPEC}
         self._models: dict[tuple[int, int | None], tuple[Model, ...]] = {}
+        self._controls: dict[tuple[int, int | None], Model] = {}
         self._task: asyncio.Task[None] | None = None
+        self._by_id = {one.battery_id: one for one in settings.batteries}
+        self._orders: dict[str, _Order] = {}
+        self._ordered = asyncio.Event()
+        self.writable = tuple(one.battery_id for one in settings.batteries if one.writable)
         self.standing = Standing(settings.name, "modbus", f"{settings.host}:{settings.port}")
 
     async def start(self) -> None:
@@ -69,6 +80,22 @@ class ModbusSource:
         # Whether a device can be reached is told here, once; pymodbus would tell it at every attempt.
         logging.getLogger("pymodbus.logging").setLevel(logging.ERROR)
         self._task = asyncio.create_task(self._run())
+
+    async def set_power(self, battery_id: str, power_w: int | None, revert_after_s: int) -> None:
+        """Write a set-point between two readings (`node.telemetry.control.Control`)."""
+        if battery_id not in self.writable:
+            raise ControlRefused(f"{battery_id} is not writable: set writable = true for it, if it may be told")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        known = self._orders.get(battery_id)
+        if known is not None and not known.done.done():
+            known.done.set_result(None)  # A newer one takes its place.
+        self._orders[battery_id] = _Order(power_w, revert_after_s, done)
+        self._ordered.set()
+        try:
+            await asyncio.wait_for(done, self._settings.timeout_s * WRITE_PATIENCE)
+        except TimeoutError:
+            self._orders.pop(battery_id, None)
+            raise ControlLost(f"the device {self._settings.name} can not be reached") from None
 
     async def stop(self) -> None:
         """Close the connection."""
@@ -106,13 +133,45 @@ class ModbusSource:
                 raise DeviceGone("it accepts no connection")
             # What answers now may be another device than before.
             self._models.clear()
+            self._controls.clear()
             while True:
                 began = asyncio.get_running_loop().time()
                 await self._read_all(client)
-                spent_s = asyncio.get_running_loop().time() - began
-                await asyncio.sleep(max(0.0, settings.every_s - spent_s))
+                while (left_s := began + settings.every_s - asyncio.get_running_loop().time()) > 0:
+                    await self._write_orders(client)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._ordered.wait(), left_s)
+                await self._write_orders(client)
         finally:
             client.close()
+
+    async def _write_orders(self, client: AsyncModbusTcpClient) -> None:
+        """Write the set-points that were ordered."""
+        self._ordered.clear()
+        while self._orders:
+            battery_id, order = self._orders.popitem()
+            try:
+                await self._write_order(_Reader(client, self._by_id[battery_id].unit_id), battery_id, order)
+            except (ControlRefused, NotSunSpec, RegistersRefused) as error:
+                order.fail(ControlRefused(str(error)))
+            except DeviceGone as error:
+                order.fail(ControlLost(str(error)))
+                raise
+            else:
+                if not order.done.done():
+                    order.done.set_result(None)
+
+    async def _write_order(self, reader: _Reader, battery_id: str, order: _Order) -> None:
+        key = reader.unit_id, self._by_id[battery_id].base_address
+        if key not in self._controls:
+            self._controls[key] = _control_of(await _discover(reader, key[1]))
+        model = self._controls[key]
+        registers = await reader.holding(*model.span)
+        if registers[0] != model.model_id:
+            del self._controls[key]
+            raise NotSunSpec(f"the model {model.model_id} is gone from {model.address}")
+        for each in writes(model.model_id, model.address, registers, order.power_w, order.revert_after_s):
+            await reader.write(each.address, each.values)
 
     async def _read_all(self, client: AsyncModbusTcpClient) -> None:
         """Every battery once."""
@@ -172,6 +231,34 @@ class ModbusSource:
         return found
 
 
+@dataclass(slots=True)
+class _Order:
+    """A set-point that waits for its turn on the connection."""
+
+    power_w: int | None
+    revert_after_s: int
+    done: asyncio.Future[None]
+
+    def fail(self, error: Exception) -> None:
+        """It could not be written; who gave it is told, if they still wait."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def _control_of(models: list[Model]) -> Model:
+    """The model by which a device is told what to do.
+
+    Raises:
+        NotSunSpec: it has none.
+    """
+    by_id = {model.model_id: model for model in models}
+    for model_id in CONTROL_MODELS:
+        if model_id in by_id:
+            return by_id[model_id]
+    wanted = " nor ".join(map(str, CONTROL_MODELS))
+    raise NotSunSpec(f"it has neither the SunSpec model {wanted}, so it can not be told what to do")
+
+
 async def _discover(reader: _Reader, base: int | None) -> list[Model]:
     """The models of a device, wherever they begin."""
     bases = sunspec.BASES if base is None else (base,)
@@ -214,6 +301,18 @@ class _Reader:
     async def input(self, address: int, count: int) -> list[int]:
         """Input registers."""
         return await self._read(self._client.read_input_registers, address, count)
+
+    async def write(self, address: int, values: Sequence[int]) -> None:
+        """Write holding registers in one request."""
+        try:
+            answer = await self._client.write_registers(address, list(values), device_id=self.unit_id)
+        except ModbusException as error:
+            raise DeviceGone(str(error)) from None
+        if isinstance(answer, ExceptionResponse):
+            raise RegistersRefused(
+                f"the device refuses to have {len(values)} registers from {address} written "
+                f"(exception {answer.exception_code})"
+            )
 
     async def has(self, address: int, expected: tuple[int, ...]) -> bool:
         """Whether these registers are there."""

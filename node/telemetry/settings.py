@@ -84,7 +84,8 @@ class ModbusBattery:
 
     ``meter_unit_id`` is the unit of a SunSpec meter that counts for it, where that is another one. ``base_address``
     is where SunSpec begins, if nowhere usual; ``clock_address`` a register pair with seconds since 1970, if there is
-    one. ``meter_import_is_charging`` False: the meter counts the battery's discharge as its import.
+    one. ``meter_import_is_charging`` False: the meter counts the battery's discharge as its import. ``writable``: the
+    device may be told what to do, by SunSpec's models 704 or 124 (`node.telemetry.control`); otherwise it is only read.
     """
 
     battery_id: str
@@ -94,6 +95,7 @@ class ModbusBattery:
     base_address: int | None = None
     clock_address: int | None = None
     meter_import_is_charging: bool = True
+    writable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class ModbusSettings:
         for battery in self.batteries:
             if not 0 <= battery.unit_id <= 255:
                 raise SettingsWrong(f"{where}: unit_id {battery.unit_id} of {battery.battery_id} must be 0 to 255")
+            if battery.writable and battery.map != SUNSPEC:
+                raise SettingsWrong(f"{where}: {battery.battery_id} is writable, which takes the map {SUNSPEC}")
 
 
 def _check_field(where: str, field: MqttField, batteries: int) -> None:

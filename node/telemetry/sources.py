@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from node.clocks import Clocks
+from node.telemetry.control import Control
 from node.telemetry.intake import Intake, Standing
 from node.telemetry.settings import ModbusSettings, MqttSettings
 
@@ -33,6 +34,8 @@ class Sources:
         self, mqtt: Sequence[MqttSettings], modbus: Sequence[ModbusSettings], intake: Intake, clocks: Clocks
     ) -> None:
         self._sources: list[Source] = []
+        self.controls: dict[str, Control] = {}
+        """What the batteries can be told through that may be written to."""
         # Whoever reads neither need not load them.
         if mqtt:
             from node.telemetry.mqtt import MqttSource
@@ -41,7 +44,10 @@ class Sources:
         if modbus:
             from node.telemetry.modbus import ModbusSource
 
-            self._sources += [ModbusSource(one, intake, clocks) for one in modbus]
+            for one in modbus:
+                source = ModbusSource(one, intake, clocks)
+                self._sources.append(source)
+                self.controls |= dict.fromkeys(source.writable, source)
 
     @property
     def standings(self) -> list[Standing]:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,22 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from nacl.signing import SigningKey
 from sqlalchemy import select
 
+from bpp.api.forms import Submission, agree
 from bpp.app import Bpp
 from bpp.catalog import ListedBattery
 from bpp.contracts import Contract
+from bpp.invoicing_settings import InvoicingSettings
+from bpp.pages.layout import ONCE
 from bpp.settings import BppSettings, ProviderSettings, TermsSettings
 from bpp.store import fleet, samples, trade
 from energy.intervals import Interval
+from energy.messages import Message
 from energy.metering import Sample
 from energy.offers import (
     Billing,
     CancellationTerms,
     ConsentForm,
     DispatchMode,
-    Message,
     Order,
     Payment,
     PaymentType,
@@ -43,7 +47,7 @@ from energy.offers import (
 )
 from energy.wire.v1.reader import read
 from energy.wire.v1.writer import write
-from node.ids import new_uuid
+from node.ids import new_token, new_uuid
 from node.inbox import Received
 from node.settings import RegistrySettings, TradeTimeSettings
 from node.tables import outbox
@@ -184,7 +188,11 @@ class Platform:
         return found
 
     async def add_samples(self, *taken: Sample) -> int:
-        return await self.bpp.samples.write(lambda tx: samples.add(tx, taken))
+        """Store samples as the intake does, without judging them."""
+        stored = await self.bpp.samples.write(lambda tx: samples.add(tx, taken))
+        for heard in self.bpp.telemetry.ingest.observers:
+            heard(taken)
+        return stored
 
     async def buy(self, wanted: Order | None = None, **where: Any) -> Letter:
         """From select to confirm; the answer to confirm."""
@@ -196,26 +204,23 @@ class Platform:
         offered = (
             await self.answer("init", replace(wanted, billing=BILLING, payment=payment(quoted.quote)), **where)
         ).order
-        submission_id = None
-        if offered.form is not None and offered.form.url is not None:
-            submission_id = await self.consent(offered.form.url)
-        return replace(
-            wanted,
-            quote=offered.quote,
-            billing=BILLING,
-            payment=payment(offered.quote),
-            form=None if submission_id is None else ConsentForm(None, submission_id),
-        )
+        assert offered.form is not None
+        submission_id = offered.form.submission_id or await self.consent(str(offered.form.url))
+        form = ConsentForm(None, submission_id)
+        return replace(wanted, quote=offered.quote, billing=BILLING, payment=payment(offered.quote), form=form)
 
     async def confirm(self, agreed: Order, **where: Any) -> Letter:
         return await self.answer("confirm", agreed, **where)
 
     async def consent(self, url: str) -> str:
-        """Submit the form at that URL, in the way of `bpp.api.public`."""
-        from bpp.api.public import give_consent
-
-        token, submission_id = url.rpartition("/")[2], new_uuid()
-        contract = await self.database.write(lambda tx: give_consent(tx, token, submission_id, self.clock.now))
+        """Agree to every page of the form at that URL."""
+        token = url.rpartition("/")[2]
+        contract = await self.database.read(lambda tx: trade.of_form(tx, token))
+        while contract is not None and contract.open_page is not None and contract.consent is not None:
+            fields = {ONCE: contract.consent.once, contract.open_page.value: "yes"}
+            sent = Submission(fields, self.clock.now, new_token(), new_uuid())
+            contract, wrong = await self.database.write(partial(agree, desk=self.desk, token=token, submission=sent))
+            assert wrong == ""
         assert contract is not None
         assert contract.consent is not None
         return str(contract.consent.submission_id)
@@ -236,7 +241,9 @@ def received_of(
     return Received(1, verified(action, write_body(named, message), bap_id), "")
 
 
-def settings(folder: Path, database_url: str | None = None, **terms: Any) -> BppSettings:
+def settings(
+    folder: Path, database_url: str | None = None, invoicing: InvoicingSettings | None = None, **terms: Any
+) -> BppSettings:
     """Settings without a network around them."""
     signing = base64.b64encode(bytes(SigningKey.generate().verify_key)).decode()
     encryption = base64.b64encode(X25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
@@ -250,6 +257,7 @@ def settings(folder: Path, database_url: str | None = None, **terms: Any) -> Bpp
         provider=PROVIDER,
         network=LOCAL,
         terms=TermsSettings(**terms),
+        invoicing=invoicing or InvoicingSettings(),
     )
 
 
@@ -285,7 +293,7 @@ def sample(at: datetime, energy_in_wh: int, energy_out_wh: int = 0, **more: Any)
 
 
 def _letter(row: Any) -> Letter:
-    body = orjson.loads(bytes(row.body))
+    body = orjson.loads(row.body.stored)
     for schema in (core(row.action, formats=True), storage(row.action)):
         assert schema.explain(body) == []
     error = body.get("error")

@@ -13,6 +13,7 @@ from bpp.dispatch import (
     Plan,
     ScheduledPower,
     SetPoint,
+    begun,
     live_state,
     next_transition,
     quality_of,
@@ -20,7 +21,6 @@ from bpp.dispatch import (
     setpoints,
     stage,
     stored_for,
-    worth_telling,
 )
 from energy.battery import PowerProfile, profile
 from energy.metering import Sample
@@ -168,42 +168,10 @@ def test_the_clock_leads_every_contract_from_confirmed_to_completed(use: Storage
     assert (seen[0], seen[-1]) == (order[0], order[-1])
 
 
-@pytest.mark.parametrize(
-    ("current", "told"),
-    [
-        ({}, False),
-        ({"soc": Decimal("0.4049")}, False),
-        ({"soc": Decimal("0.405")}, True),
-        ({"soc": Decimal("0.395")}, True),
-        ({"soc": None}, True),
-        ({"power_w": 52_499}, False),
-        ({"power_w": 52_500}, True),
-        ({"power_w": 47_500}, True),
-        ({"power_w": 0}, True),
-        ({"quality": Quality.STALE}, True),
-        ({"energy_in_wh": 151_000, "age_s": 4}, False),
-    ],
-)
-def test_what_changed_little_is_not_told_and_what_changed_much_is(current: dict[str, object], told: bool) -> None:
-    now = replace(STATE, **current)  # type: ignore[arg-type]
-    assert worth_telling(STATE, now, at(0), at(0) + timedelta(seconds=5)) is told
-
-
-def test_a_battery_that_rests_is_told_of_only_when_it_starts() -> None:
-    resting = replace(STATE, power_w=0, soc=None)
-    assert not worth_telling(resting, resting, at(0), at(0))
-    assert worth_telling(resting, replace(resting, power_w=1), at(0), at(0))
-
-
-def test_after_a_minute_of_silence_even_nothing_new_is_told() -> None:
-    assert not worth_telling(STATE, STATE, at(0), at(0) + timedelta(seconds=59.999))
-    assert worth_telling(STATE, STATE, at(0), at(0) + timedelta(seconds=60))
-    assert worth_telling(STATE, STATE, at(0), at(0) + timedelta(seconds=10), keepalive_s=10)
-
-
-def test_the_first_state_is_always_told() -> None:
-    assert worth_telling(None, STATE, None, at(0))
-    assert worth_telling(STATE, STATE, None, at(0))
+def test_manual_dispatch_has_not_started_before_energy_moves() -> None:
+    assert begun(ContractState.IN_PROGRESS, has_moved=False) is ContractState.NOT_STARTED
+    assert begun(ContractState.IN_PROGRESS, has_moved=True) is ContractState.IN_PROGRESS
+    assert begun(ContractState.HOLDING, has_moved=False) is ContractState.HOLDING
 
 
 def test_while_charging_the_contract_sees_its_own_energy_and_the_charge_losses() -> None:

@@ -18,8 +18,9 @@ from energy.battery import profile
 from energy.intervals import Interval
 from energy.invoices import check
 from energy.metering import Sample
-from energy.offers import ContractState, LiveState, OrderStatus, StatusRequest, StorageUse
+from energy.offers import ContractState, LiveState, Negotiation, OrderStatus, StatusRequest, StorageUse
 from energy.quantities import Money
+from energy.tariffs import LineTitle
 from tests.bpp.platform import OTHER_TRADE, Clock, Letter, Platform, order, running, sample, use
 from tests.energy.examples import BATTERY
 
@@ -128,6 +129,20 @@ async def test_half_the_energy_is_billed_as_half_the_energy(platform: Platform) 
     invoice = await platform.database.read(lambda tx: money.of_contract(tx, order_id))
     assert invoice is not None
     assert check(orjson.loads(invoice.document)) == []
+
+
+async def test_a_price_that_was_bargained_for_is_what_is_billed_when_all_goes_as_planned(tmp_path: Path) -> None:
+    async with running(tmp_path, price_floor_percent=80) as platform:
+        await platform.put_battery()
+        await platform.buy(order(negotiation=Negotiation(Money(500_000, "INR"))))
+        settled = (await finished(platform)).order
+        assert settled.quote is not None
+        assert settled.quote.total == Money(500_000, "INR")
+        assert LineTitle.DISCOUNT in [line.title for line in settled.quote.lines]
+        assert settled.order_id is not None
+        issued = await platform.database.read(lambda tx: money.of_contract(tx, settled.order_id or ""))
+        assert issued is not None
+        assert check(orjson.loads(issued.document)) == []
 
 
 async def test_live_values_follow_the_meter_while_energy_moves(platform: Platform) -> None:
@@ -245,7 +260,7 @@ async def test_a_crash_before_the_settlement_was_written_is_made_up_for_once(tmp
 
 
 async def test_two_contracts_of_one_battery_share_what_its_meter_counted(platform: Platform) -> None:
-    small = use(100_000)
+    small = use(20_000)
     ids = [
         str((await platform.buy()).order.order_id),
         str((await platform.buy(order(use=small), **OTHER_BAP)).order.order_id),
@@ -261,7 +276,7 @@ async def test_two_contracts_of_one_battery_share_what_its_meter_counted(platfor
         for invoice in await platform.database.read(lambda tx: [money.of_contract(tx, each) for each in ids])
         if invoice is not None
     ]
-    assert [document["meter"]["energy_in_wh"] for document in documents] == [300_000, 100_000]
+    assert [document["meter"]["energy_in_wh"] for document in documents] == [300_000, 20_000]
     assert sum(document["meter"]["energy_out_wh"] for document in documents) == taken[-1].energy_out_wh
     assert sorted(document["number"] for document in documents) == ["BB/26-27/000001", "BB/26-27/000002"]
     assert [check(document) for document in documents] == [[], []]

@@ -16,6 +16,7 @@ from tests.energy.examples import NOVEMBER
 
 CONTRACT = Contract(
     contract_id="1c1b8f7e-6a43-4a39-8f0f-2f6c5d1e0a11",
+    order_id="1c1b8f7e-6a43-4a39-8f0f-2f6c5d1e0a11",
     peer=Peer("bap.test", "http://bap.test/beckn", TRADE, "dent:0.1.0"),
     stage=Stage.INITIALISED,
     state=ContractState.INITIATED,
@@ -30,7 +31,7 @@ CONTRACT = Contract(
 
 
 def told(contract: Contract, page: FormPage = FormPage.TERMS) -> dict[str, str]:
-    return dict(facts_of(page, contract, "Garden City Storage", 15))
+    return dict(facts_of(page, [contract], "Garden City Storage", 15))
 
 
 def test_the_losses_are_told_in_kilowatt_hours_with_who_bears_them() -> None:
@@ -58,6 +59,6 @@ def test_who_did_not_say_who_pays_is_named_by_the_platform() -> None:
 def test_the_digest_changes_with_any_term() -> None:
     dearer = replace(CONTRACT, listed=replace(LISTED, cancellation=CancellationTerms(Decimal(11))))
     variants = (CONTRACT, dearer, replace(CONTRACT, mode=DispatchMode.MANUAL), replace(CONTRACT, use=use(299_999)))
-    facts = [facts_of(FormPage.TERMS, each, "Garden City Storage", 15) for each in variants]
+    facts = [facts_of(FormPage.TERMS, [each], "Garden City Storage", 15) for each in variants]
     assert len({digest_of(each) for each in facts}) == len(variants)
-    assert digest_of(facts[0]) == digest_of(facts_of(FormPage.TERMS, CONTRACT, "Garden City Storage", 15))
+    assert digest_of(facts[0]) == digest_of(facts_of(FormPage.TERMS, [CONTRACT], "Garden City Storage", 15))

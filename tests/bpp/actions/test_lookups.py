@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from bpp.actions.lookups import NO_USUAL_WINDOWS
 from bpp.settings import WindowlessSettings
-from energy.offers import SearchIntent
+from energy.searches import SearchIntent
 from energy.wire.v1.writer import write
 from protocol.errors import INVALID_REQUEST, SettingsWrong
 from tests.bpp.platform import BILLING, Platform, order, running, use

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from energy.messages import Message
 from energy.offers import (
     CancelRequest,
     FeedbackForm,
-    Message,
     OrderStatus,
     RatingRequest,
     StatusRequest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from energy.offers import Catalog, CatalogPage, SearchIntent
+from energy.searches import Catalog, CatalogPage, SearchIntent
 from tests.bpp.platform import LISTED, NAMED, OTHER_TRADE, Letter, Platform, order, running, use
 from tests.energy.examples import BATTERY
 

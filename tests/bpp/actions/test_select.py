@@ -12,7 +12,6 @@ import pytest
 from energy.offers import ConsentForm, ContractState, DispatchMode, Negotiation, Order, Provider
 from energy.quantities import Money
 from energy.tariffs import LineTitle
-from energy.wire.v1.writer import write
 from tests.bpp.platform import BILLING, LISTED, OTHER_TRADE, Platform, order, payment, running, use
 from tests.energy.examples import BATTERY, NOVEMBER
 
@@ -154,11 +153,3 @@ async def terms_of(platform: Platform, wanted: Order, quoted: Order) -> Order:
     submission_id = await platform.consent(offered.form.url)
     form = ConsentForm(None, submission_id)
     return replace(wanted, quote=offered.quote, billing=BILLING, payment=payment(offered.quote), form=form)
-
-
-async def test_a_selection_of_two_batteries_is_refused_at_its_items(platform: Platform) -> None:
-    message = write("select", order())
-    message["order"]["items"] *= 2
-    refused = await platform.answer("select", message)
-    assert refused.error is not None
-    assert (refused.code, refused.error["paths"]) == ("30000", "/message/order/items")
