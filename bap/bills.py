@@ -91,6 +91,39 @@ def compare(agreed: Agreement, document: Mapping[str, Any], own: Sequence[MeterI
     return BillCheck(tuple(differences))
 
 
+@dataclass(frozen=True, slots=True)
+class LineCheck:
+    """All lines of one title: what is billed, and what tariff and intervals make it; None: there is no such line."""
+
+    title: str
+    billed: Money | None
+    expected: Money | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is another amount."""
+        return self.billed != self.expected
+
+
+def by_line(agreed: Agreement, document: Mapping[str, Any], own: Sequence[MeterInterval] = ()) -> tuple[LineCheck, ...]:
+    """The bill beside what it should be, title by title: by our own intervals where we have them all, else by its own.
+
+    Raises:
+        ValueError: the document can not be compared.
+    """
+    try:
+        billed = _read(document)
+        measured = {each.interval: each for each in own}
+        has_all = bool(measured) and all(each.interval in measured for each in billed.intervals)
+        counted = tuple(own) if has_all else billed.intervals
+        settled = settle(agreed.tariff, agreed.use, agreed.profile, counted, agreed.discount)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    expected = _amounts(settled.lines, agreed.tariff.currency)
+    titles = dict.fromkeys((*billed.amounts, *expected))
+    return tuple(LineCheck(title, billed.amounts.get(title), expected.get(title)) for title in titles)
+
+
 def _other_contract(agreed: Agreement, billed: _Billed) -> Iterator[str]:
     pairs = (
         ("contract", billed.contract_id, agreed.contract_id),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bap.bill_shapes import Bill, MeterInterval, Month
 from bap.shapes import (
     Contract,
     DispatchMode,
@@ -71,10 +72,20 @@ class Billing(TypedDict):
     state_code: NotRequired[str]
 
 
+class Beside(TypedDict, total=False):
+    """A further offer of the same operator that is selected with the first, in one order."""
+
+    offer_id: Required[str]
+    energy_wh: int
+    mode: DispatchMode
+    offered_total: Number
+
+
 class Changes(TypedDict, total=False):
     """What an update asks for; what is absent stays as it is. Times as in `Wanted`.
 
-    ``return_wh`` is how much is asked back, ``paid_reference`` under which reference the bill was paid.
+    ``return_wh`` is how much is asked back, ``paid_reference`` under which reference the bill was paid, ``item_id``
+    the battery whose amount or windows change, in a contract for several.
     """
 
     energy_wh: int
@@ -83,6 +94,7 @@ class Changes(TypedDict, total=False):
     return_wh: int
     billing: Billing
     paid_reference: str
+    item_id: str
 
 
 class ApiError(Exception):
@@ -110,10 +122,13 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     wait_s: float = 0
     member: str | None = None
+    csv: bytes | None = None
 
     def arguments(self, timeout_s: float) -> dict[str, Any]:
         """The arguments of httpx's ``request``."""
         made = {"method": self.method, "url": _PREFIX + self.path, "timeout": timeout_s + self.wait_s}
+        if self.csv is not None:
+            return {**made, "content": self.csv, "headers": {"Content-Type": "text/csv"}}
         return made if self.body is None else {**made, "json": {**self.body, "wait_s": self.wait_s}}
 
     def result(self, response: httpx.Response) -> T:
@@ -165,11 +180,14 @@ def select(
     energy_wh: int | None,
     mode: DispatchMode | None,
     offered_total: Number | None,
+    beside: Sequence[Beside] | None,
     wait_s: float,
 ) -> Call[Contract]:
     """Begin a contract."""
-    body = {"search_id": search_id, "offer_id": offer_id, "energy_wh": energy_wh, "mode": mode}
+    body: dict[str, Any] = {"search_id": search_id, "offer_id": offer_id, "energy_wh": energy_wh, "mode": mode}
     body["offered_total"] = _text(offered_total)
+    if beside is not None:
+        body["beside"] = [_given({**one, "offered_total": _text(one.get("offered_total"))}) for one in beside]
     return Call("POST", "/contracts", _given(body), wait_s)
 
 
@@ -197,14 +215,45 @@ def contracts() -> Call[list[Contract]]:
     return Call("GET", "/contracts", member="contracts")
 
 
-def readings(contract_id: str) -> Call[list[Reading]]:
+def readings(contract_id: str, item_id: str | None) -> Call[list[Reading]]:
     """List live states."""
-    return Call("GET", f"/contracts/{_part(contract_id)}/readings", member="readings")
+    return Call("GET", f"/contracts/{_part(contract_id)}/readings{_of(item_id)}", member="readings")
 
 
-def invoice(contract_id: str) -> Call[Invoice]:
+def invoice(contract_id: str, item_id: str | None) -> Call[Invoice]:
     """Read the invoice."""
-    return Call("GET", f"/contracts/{_part(contract_id)}/invoice")
+    return Call("GET", f"/contracts/{_part(contract_id)}/invoice{_of(item_id)}")
+
+
+def bill(contract_id: str) -> Call[Bill]:
+    """Check the bill."""
+    return Call("GET", f"/contracts/{_part(contract_id)}/bill")
+
+
+def accept_bill(contract_id: str) -> Call[Bill]:
+    """Accept the bill."""
+    return Call("POST", f"/contracts/{_part(contract_id)}/bill/accept", {})
+
+
+def dispute_bill(contract_id: str, text: str | None, wait_s: float) -> Call[Bill]:
+    """Dispute the bill."""
+    return Call("POST", f"/contracts/{_part(contract_id)}/bill/dispute", _given({"text": text}), wait_s)
+
+
+def put_meter_readings(contract_id: str, readings: Sequence[MeterInterval] | bytes) -> Call[int]:
+    """Hand over readings."""
+    path = f"/contracts/{_part(contract_id)}/meter-readings"
+    if isinstance(readings, bytes):
+        return Call("PUT", path, member="taken", csv=readings)
+    return Call("PUT", path, {"intervals": list(readings)}, member="taken")
+
+
+def months(month: str | None, prices: tuple[Number, Number] | None) -> Call[list[Month]]:
+    """Read what storing cost."""
+    buy, sell = (None, None) if prices is None else (str(prices[0]), str(prices[1]))
+    wanted = _given({"month": month, "buy_per_kwh": buy, "sell_per_kwh": sell})
+    asked = "&".join(f"{name}={_part(value)}" for name, value in wanted.items())
+    return Call("GET", f"/reports/months?{asked}", member="months")
 
 
 def tickets(contract_id: str) -> Call[list[Ticket]]:
@@ -241,6 +290,11 @@ def reached(found: Contract, until: Collection[str]) -> bool:
 
 def _part(text: str) -> str:
     return quote(text, safe="")
+
+
+def _of(item_id: str | None) -> str:
+    """The query that names one battery of a contract for several."""
+    return "" if item_id is None else f"?item_id={_part(item_id)}"
 
 
 def _given(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import httpx
 
-from bap import calls
-from bap.calls import ApiError, Billing, Call, Changes, Number, Wanted
+from bap import calls, live_events
+from bap.bill_calls import AsyncBillCalls, BillCalls
+from bap.calls import ApiError, Beside, Billing, Call, Changes, Number, Wanted
+from bap.live_events import LiveEvent
 from bap.shapes import (
     Contract,
     DispatchMode,
@@ -36,7 +38,7 @@ from bap.shapes import (
     TradeTime,
 )
 
-__all__ = ["ENDED", "ApiError", "AsyncBapClient", "BapClient", "Billing", "Changes", "Wanted"]
+__all__ = ["ENDED", "ApiError", "AsyncBapClient", "BapClient", "Beside", "Billing", "Changes", "LiveEvent", "Wanted"]
 
 T = TypeVar("T")
 ENDED = frozenset({"COMPLETE", "CANCELLED"})
@@ -44,7 +46,7 @@ TIMEOUT_S = 10.0
 WAIT_S = 2.0
 
 
-class BapClient:
+class BapClient(BillCalls):
     """The synchronous client; ``transport`` is httpx's, for tests."""
 
     def __init__(
@@ -85,14 +87,20 @@ class BapClient:
         energy_wh: int | None = None,
         mode: DispatchMode | None = None,
         offered_total: Number | None = None,
+        beside: Sequence[Beside] | None = None,
         wait_s: float = WAIT_S,
     ) -> Contract:
-        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for."""
-        return self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, wait_s))
+        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for.
 
-    def offer(self, contract_id: str, *, offered_total: Number, wait_s: float = WAIT_S) -> Contract:
+        ``beside``: further offers of the same operator, for one order of several batteries.
+        """
+        return self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, beside, wait_s))
+
+    def offer(
+        self, contract_id: str, *, offered_total: Number, item_id: str | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
         """Offer another total, taxes included; the contract's ``negotiation`` tells the answer."""
-        return self._send(calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total)))
+        return self._send(calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total), item_id=item_id))
 
     def init(self, contract_id: str, billing: Billing | None = None, *, wait_s: float = WAIT_S) -> Contract:
         """Ask for the terms; ``billing`` None: as the platform's settings say."""
@@ -144,13 +152,22 @@ class BapClient:
         """The newest contracts, newest first."""
         return self._send(calls.contracts())
 
-    def readings(self, contract_id: str) -> list[Reading]:
+    def readings(self, contract_id: str, item_id: str | None = None) -> list[Reading]:
         """The newest live states, oldest first."""
-        return self._send(calls.readings(contract_id))
+        return self._send(calls.readings(contract_id, item_id))
 
-    def invoice(self, contract_id: str) -> Invoice:
+    def live(
+        self, contract_id: str, *, last_event_id: str | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> Iterator[LiveEvent]:
+        """Every reading and every change as it comes, until the contract is over; over as many connections as needed.
+
+        ``last_event_id``: begin with the readings after that event.
+        """
+        return live_events.live(self._http, contract_id, self._timeout_s, last_event_id, sleep)
+
+    def invoice(self, contract_id: str, item_id: str | None = None) -> Invoice:
         """The invoice, and what in it is not as agreed."""
-        return self._send(calls.invoice(contract_id))
+        return self._send(calls.invoice(contract_id, item_id))
 
     def tickets(self, contract_id: str) -> list[Ticket]:
         """The tickets, as the operator has them now; ask for `support` first."""
@@ -192,7 +209,7 @@ class BapClient:
         return call.result(self._http.request(**call.arguments(self._timeout_s)))
 
 
-class AsyncBapClient:
+class AsyncBapClient(AsyncBillCalls):
     """The asynchronous client: the same methods as `BapClient`."""
 
     def __init__(
@@ -233,14 +250,22 @@ class AsyncBapClient:
         energy_wh: int | None = None,
         mode: DispatchMode | None = None,
         offered_total: Number | None = None,
+        beside: Sequence[Beside] | None = None,
         wait_s: float = WAIT_S,
     ) -> Contract:
-        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for."""
-        return await self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, wait_s))
+        """Ask for a quote: the contract begins. ``offered_total``, taxes included, is a price to bargain for.
 
-    async def offer(self, contract_id: str, *, offered_total: Number, wait_s: float = WAIT_S) -> Contract:
+        ``beside``: further offers of the same operator, for one order of several batteries.
+        """
+        return await self._send(calls.select(search_id, offer_id, energy_wh, mode, offered_total, beside, wait_s))
+
+    async def offer(
+        self, contract_id: str, *, offered_total: Number, item_id: str | None = None, wait_s: float = WAIT_S
+    ) -> Contract:
         """Offer another total, taxes included; the contract's ``negotiation`` tells the answer."""
-        return await self._send(calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total)))
+        return await self._send(
+            calls.step(contract_id, "offer", wait_s, offered_total=str(offered_total), item_id=item_id)
+        )
 
     async def init(self, contract_id: str, billing: Billing | None = None, *, wait_s: float = WAIT_S) -> Contract:
         """Ask for the terms; ``billing`` None: as the platform's settings say."""
@@ -294,13 +319,23 @@ class AsyncBapClient:
         """The newest contracts, newest first."""
         return await self._send(calls.contracts())
 
-    async def readings(self, contract_id: str) -> list[Reading]:
+    async def readings(self, contract_id: str, item_id: str | None = None) -> list[Reading]:
         """The newest live states, oldest first."""
-        return await self._send(calls.readings(contract_id))
+        return await self._send(calls.readings(contract_id, item_id))
 
-    async def invoice(self, contract_id: str) -> Invoice:
+    def live(
+        self,
+        contract_id: str,
+        *,
+        last_event_id: str | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> AsyncIterator[LiveEvent]:
+        """Every reading and every change as it comes: ``async for event in bap.live(contract_id)``."""
+        return live_events.live_async(self._http, contract_id, self._timeout_s, last_event_id, sleep)
+
+    async def invoice(self, contract_id: str, item_id: str | None = None) -> Invoice:
         """The invoice, and what in it is not as agreed."""
-        return await self._send(calls.invoice(contract_id))
+        return await self._send(calls.invoice(contract_id, item_id))
 
     async def tickets(self, contract_id: str) -> list[Ticket]:
         """The tickets, as the operator has them now; ask for `support` first."""

@@ -14,8 +14,9 @@ from decimal import Decimal
 from energy.areas import is_inside
 from energy.battery import PowerProfile, profile
 from energy.distance import distance_m
-from energy.offers import BatterySpecification, Offer, Place, SearchIntent, SortBy, StorageUse
+from energy.offers import Place, StorageUse
 from energy.quantities import Money, QuantityError, decimal_text, kilo_text, minor_digits
+from energy.searches import BatterySpecification, Offer, SearchIntent, SortBy
 from energy.settlement import planned_usage
 from energy.tariffs import Line, Tariff, lines_total, price
 

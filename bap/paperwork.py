@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urljoin
 
-from bap.bills import Agreement, compare
+from bap.bills import Agreement, LineCheck, by_line, compare
 from bap.store.records import Contract
 from energy.battery import profile
 from energy.invoices import check
+from energy.metering import MeterInterval
 from energy.offers import InvoiceReference
 from energy.tax import taxed_as
 from node.client import Answer, PeerClient
@@ -94,17 +96,46 @@ def read_invoice(content: bytes, url: str) -> dict[str, Any]:
         raise _failed(url, "a JSON object", error.sentence) from None
 
 
-def differences(contract: Contract, document: dict[str, Any]) -> list[str]:
-    """What is not as agreed in an invoice, one sentence each. What a cancelled contract costs is only added up."""
+def differences(
+    contract: Contract, document: dict[str, Any], own: Sequence[MeterInterval] = (), *, is_first: bool = True
+) -> list[str]:
+    """What is not as agreed in an invoice, one sentence each. What a cancelled contract costs is only added up.
+
+    The operator's id of a further battery's contract (not ``is_first``) is told nowhere but in the document.
+    """
     if contract.stage is not Stage.COMPLETE or contract.agreed is None or contract.order_id is None:
         return check(document)
-    if contract.specification is None or contract.tariff is None:
+    agreement = agreement_of(contract, document, is_first=is_first)
+    if agreement is None:
         return [*check(document), "the offer told no tariff or no battery, so the bill can not be computed again"]
+    return list(compare(agreement, document, own).differences)
+
+
+def line_checks(
+    contract: Contract, document: dict[str, Any], own: Sequence[MeterInterval] = (), *, is_first: bool = True
+) -> tuple[LineCheck, ...]:
+    """The bill beside what it should be, title by title; empty where it can not be computed again."""
+    agreement = agreement_of(contract, document, is_first=is_first)
+    if agreement is None or contract.stage is not Stage.COMPLETE:
+        return ()
+    try:
+        return by_line(agreement, document, own)
+    except ValueError:
+        # `differences` tells that, in a sentence.
+        return ()
+
+
+def agreement_of(contract: Contract, document: dict[str, Any], *, is_first: bool = True) -> Agreement | None:
+    """What both sides confirmed; None where the offer did not tell enough to compute a bill by."""
+    if contract.agreed is None or contract.order_id is None:
+        return None
+    if contract.specification is None or contract.tariff is None:
+        return None
     plan = profile(contract.specification, contract.use)
     # Taxes are due by the place of who pays, which the offer did not know and the quote that was agreed on does.
     tariff = taxed_as(contract.tariff, contract.agreed.lines)
-    agreement = Agreement(contract.order_id, contract.use, plan, tariff, contract.agreed)
-    return list(compare(agreement, document).differences)
+    contract_id = contract.order_id if is_first else str(document.get("contract_id"))
+    return Agreement(contract_id, contract.use, plan, tariff, contract.agreed)
 
 
 def _check_origin(url: str, contract: Contract) -> None:

@@ -8,7 +8,7 @@ does not count; an older confirm, update or cancel keeps counting, since the ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,28 +17,28 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from bap.parts import accepted_of, fulfillment_of, joined, order_of, part_of, selection_of, with_each, with_part
 from bap.settings import BapSettings
 from bap.store import contracts, searches
 from bap.store.records import Asked, Contract, FoundOffer, Request, Search
 from energy.intervals import Interval
+from energy.messages import Message
 from energy.offers import (
     Billing,
     CancelRequest,
     DispatchMode,
-    Message,
     Negotiation,
-    Order,
     Payment,
     PaymentType,
     RatingRequest,
-    SearchIntent,
     StatusRequest,
     SupportRequest,
     TrackRequest,
     UpdateRequest,
 )
-from energy.quantities import Money, QuantityError, decimal_text
-from energy.wire.v1.catalogs import FULFILLMENT_IDS
+from energy.quantities import Money, QuantityError, decimal_text, total
+from energy.searches import SearchIntent
+from energy.wire.v1.fulfillments import FULFILLMENT_IDS
 from energy.wire.v1.writer import write
 from node.callers import DEFAULT_ACCOUNT
 from node.ids import new_uuid
@@ -73,7 +73,10 @@ class Rated(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What an update asks for; None stays as it is. ``paid_reference``: the bill was paid under this reference."""
+    """What an update asks for; None stays as it is. ``paid_reference``: the bill was paid under this reference.
+
+    ``item_id`` is the battery whose use changes, in a contract for several.
+    """
 
     energy_wh: int | None = None
     charge: Interval | None = None
@@ -81,6 +84,12 @@ class Changes:
     return_wh: int | None = None
     billing: Billing | None = None
     paid_reference: str | None = None
+    item_id: str | None = None
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it is about one battery: its amount or windows."""
+        return bool({"items", "fulfillments"} & set(self.targets))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -93,6 +102,16 @@ class Changes:
             "payments": self.paid_reference is not None,
         }
         return tuple(name for name, is_named in named.items() if is_named)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An offer that is selected; None: as the search asked. ``offered`` is a total that the producer would pay."""
+
+    found: FoundOffer
+    energy_wh: int | None = None
+    mode: DispatchMode | None = None
+    offered: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,61 +141,50 @@ class Requests:
     def select(
         self,
         tx: Connection,
-        found: FoundOffer,
-        energy_wh: int | None,
-        mode: DispatchMode | None,
+        chosen: Sequence[Choice],
         now: datetime,
-        offered: Money | None = None,
     ) -> Sent:
-        """Begin a contract about an offer: under the search's own transaction the first time, then under fresh ones.
-
-        ``offered`` is a total, taxes included, that the producer would pay.
+        """Begin a contract about offers of one search: under its own transaction first, then under fresh ones.
 
         Raises:
-            Problem: the search is unknown or had no windows, or the offer has no such way of dispatch.
+            Problem: the search is unknown or had no windows, or an offer has no such way of dispatch, or they can not
+                be one contract.
         """
-        search = searches.hold(tx, found.search_id)
+        search = searches.hold(tx, chosen[0].found.search_id)
         if search is None:
-            raise Problem(404, "Not found", f"There is no search {found.search_id}.")
-        taken = contracts.exists(tx, search.search_id)
-        contract = _new_contract(search, found, energy_wh, mode, new_uuid() if taken else search.search_id, now)
-        contract = replace(contract, negotiation=None if offered is None else Negotiation(offered))
+            raise Problem(404, "Not found", f"There is no search {chosen[0].found.search_id}.")
+        contract_id = new_uuid() if contracts.exists(tx, search.search_id) else search.search_id
+        contract = joined([_new_contract(search, choice, contract_id, now) for choice in chosen])
         contracts.add(tx, contract)
-        return self._send(tx, contract, "select", self._selection(contract), now)
+        return self._send(tx, contract, "select", selection_of(contract, self.settings.meter_address), now)
 
-    def offer(self, tx: Connection, contract_id: str, offered: Decimal, now: datetime) -> Sent:
-        """Offer another total for the same use: the quote is asked for again.
+    def offer(
+        self, tx: Connection, contract_id: str, offered: Decimal, now: datetime, item_id: str | None = None
+    ) -> Sent:
+        """Offer another total for the same use (of this battery): the quote is asked for again.
 
         Raises:
             Problem: as `legal`; 409 there is no quote yet, 422 the amount is none of its currency.
         """
         contract = self.legal(tx, contract_id, "select", now)
-        if contract.quote is None:
+        part = part_of(contract, item_id)
+        if part.quote is None:
             raise Problem(409, "No quote", "The operator has told no price yet: wait for its quote.")
-        negotiation = Negotiation(offered_total(offered, contract.quote.total.currency))
-        contract = replace(contract, negotiation=negotiation)
-        return self._send(tx, contract, "select", self._selection(contract), now)
+        negotiation = Negotiation(offered_total(offered, part.quote.total.currency))
+        contract = with_part(contract, replace(part, negotiation=negotiation))
+        return self._send(tx, contract, "select", selection_of(contract, self.settings.meter_address), now)
 
     def init(self, tx: Connection, contract_id: str, billing: Billing, now: datetime) -> Sent:
         """Ask for the terms. Raises as `legal`."""
-        contract = replace(self.legal(tx, contract_id, "init", now), billing=billing)
-        return self._send(tx, contract, "init", self._order(contract), now)
+        contract = with_each(self.legal(tx, contract_id, "init", now), lambda part: replace(part, billing=billing))
+        return self._send(tx, contract, "init", order_of(contract, self.settings.meter_address), now)
 
     def confirm(self, tx: Connection, contract_id: str, submission_id: str | None, now: datetime) -> Sent:
-        """Confirm quote and terms; ``submission_id`` is the consent's, where one is asked for. Raises as `legal`.
-
-        What the operator has left open we say ourselves, as the strict form demands: an id of the quote, and payment
-        after fulfillment, the network's custom (ENERGY 1.1).
-        """
+        """Confirm quote and terms; ``submission_id`` is the consent's, where one is asked for. Raises as `legal`."""
         contract = self.legal(tx, contract_id, "confirm", now)
         if contract.form is not None and submission_id is not None:
             contract = replace(contract, form=replace(contract.form, submission_id=submission_id))
-        quote = contract.quote
-        assert quote is not None, "a contract that can be confirmed has a quote"
-        accepted = replace(quote, quote_id=quote.quote_id or new_uuid())
-        payment = contract.payment or Payment(PaymentType.POST_FULFILLMENT, quote.total)
-        echo = replace(self._order(contract), quote=accepted, payment=payment, form=contract.form)
-        return self._send(tx, contract, "confirm", echo, now)
+        return self._send(tx, contract, "confirm", accepted_of(contract, self.settings.meter_address), now)
 
     def status(self, tx: Connection, contract_id: str, now: datetime) -> Sent:
         """Ask how the contract goes on. Raises as `legal`."""
@@ -196,8 +204,10 @@ class Requests:
     def update(self, tx: Connection, contract_id: str, changes: Changes, now: datetime) -> Sent:
         """Ask for another amount or other windows, say who pays, or report a payment. Raises as `legal`."""
         contract = self.legal(tx, contract_id, "update", now)
-        content = _update(contract, changes)
-        return self._send(tx, contract, "update", content, now, Asked(update=replace(content, billing=None)))
+        part = part_of(contract, changes.item_id) if changes.is_of_use or changes.item_id else contract
+        content = _update(contract, part, changes)
+        asked = Asked(update=replace(content, billing=None), item_id=part.item_id)
+        return self._send(tx, contract, "update", content, now, asked)
 
     def cancel(
         self, tx: Connection, contract_id: str, reason_id: str, reason: str, now: datetime, *, soft: bool = False
@@ -268,19 +278,6 @@ class Requests:
         self.participant.send(tx, context, contract.bpp_uri, message, now=now, coalesce_key=coalesce_key)
         return Sent(contract, request)
 
-    def _order(self, contract: Contract) -> Order:
-        return Order(
-            provider=contract.provider,
-            item_id=contract.item_id,
-            use=contract.use,
-            mode=contract.mode,
-            billing=contract.billing,
-            producer_meter_address=self.settings.meter_address,
-        )
-
-    def _selection(self, contract: Contract) -> Order:
-        return replace(self._order(contract), negotiation=contract.negotiation)
-
     def _context(self, action: str, transaction_id: str, message_id: str, now: datetime) -> Context:
         own, settings = self.participant.identity, self.settings
         return Context(
@@ -297,14 +294,14 @@ class Requests:
         )
 
 
-def offered_total(total: Decimal, currency: str) -> Money:
+def offered_total(amount: Decimal, currency: str) -> Money:
     """The amount that a producer offers.
 
     Raises:
         Problem: 422, it is negative or has more decimals than its currency.
     """
     try:
-        offered = Money.parse(decimal_text(total), currency)
+        offered = Money.parse(decimal_text(amount), currency)
     except QuantityError as error:
         raise _bad_total(f"Write an amount in {currency}: {error}.") from None
     if offered.amount_minor < 0:
@@ -319,12 +316,11 @@ def _bad_total(sentence: str) -> Problem:
 
 def _new_contract(
     search: Search,
-    found: FoundOffer,
-    energy_wh: int | None,
-    mode: DispatchMode | None,
+    choice: Choice,
     contract_id: str,
     now: datetime,
 ) -> Contract:
+    found, energy_wh, mode = choice.found, choice.energy_wh, choice.mode
     offer, use = found.offer, search.intent.use
     if use is None:
         raise Problem(409, "No windows", f"Search {search.search_id} names no windows to store energy in.")
@@ -349,21 +345,22 @@ def _new_contract(
         created_at=now,
         updated_at=now,
         account=search.account,
+        negotiation=None if choice.offered is None else Negotiation(choice.offered),
     )
 
 
-def _update(contract: Contract, changes: Changes) -> UpdateRequest:
+def _update(contract: Contract, part: Contract, changes: Changes) -> UpdateRequest:
     payment = None
     if changes.paid_reference is not None:
-        assert contract.quote is not None, "a contract with an order has a quote"
-        payment = Payment(
-            PaymentType.POST_FULFILLMENT, contract.quote.total, paid=True, reference=changes.paid_reference
-        )
+        totals = [each.quote.total for each in contract.each if each.quote is not None]
+        due = total(totals, totals[0].currency)
+        payment = Payment(PaymentType.POST_FULFILLMENT, due, paid=True, reference=changes.paid_reference)
     return UpdateRequest(
         order_id=_order_id(contract),
         target=",".join(changes.targets),
         energy_wh=changes.energy_wh,
-        item_id=None if changes.energy_wh is None else contract.item_id,
+        item_id=None if changes.energy_wh is None else part.item_id,
+        fulfillment_id=fulfillment_of(contract, part) if "fulfillments" in changes.targets else None,
         charge=changes.charge,
         giveback=changes.giveback,
         return_wh=changes.return_wh,

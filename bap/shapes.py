@@ -292,7 +292,11 @@ class Pending(TypedDict):
 
 
 class Contract(TypedDict):
-    """A contract as the producer's platform knows it. ``alerts`` tell what goes otherwise than planned."""
+    """A contract as the producer's platform knows it. ``alerts`` tell what goes otherwise than planned.
+
+    ``others`` are the further batteries of the same order, each with its own amounts, windows, quote, course and
+    invoice, in the shape of a contract; what is done is done for all. ``order_total`` is what all are quoted at.
+    """
 
     contract_id: str
     search_id: str
@@ -328,6 +332,8 @@ class Contract(TypedDict):
     error: Failure | None
     created_at: str
     updated_at: str
+    order_total: Amount | None
+    others: list[Contract]
 
 
 class Invoice(TypedDict):

@@ -2,7 +2,8 @@
 
 Modbus devices, brokers and CSV files in; ``POST /api/v1/telemetry`` out. What was read is on disk first
 (`beckn_battery.agent_store`) and goes out in that order. A platform that can not be reached is tried again with a
-growing pause, and nothing is lost meanwhile; killed at any moment, the agent goes on where it was.
+growing pause, and nothing is lost meanwhile; killed at any moment, the agent goes on where it was. Devices that may be
+written to are told what the platform wants of their batteries (`beckn_battery.agent_setpoints`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from beckn_battery.agent_setpoints import AgentSetpoints
 from beckn_battery.agent_store import AgentStore, StoreFull, Waiting
 from node.clocks import Clocks, Now, wall_clock
 from node.keyfile import read_secret
@@ -159,6 +161,7 @@ class Agent:
             transport=transport,
             verify=True if settings.ca_file is None else str(settings.ca_file),
         )
+        self._setpoints = AgentSetpoints(self._http, self._sources.controls, retry)
         self._forwarding: asyncio.Task[None] | None = None
         self.platform = Standing("platform", "https", settings.url)
         self._wire = wire
@@ -172,6 +175,7 @@ class Agent:
         """Begin to read and to forward."""
         self._forwarding = asyncio.create_task(self._forward())
         await self._sources.start()
+        await self._setpoints.start()
         for file in self._files:
             await file.start()
 
@@ -179,6 +183,7 @@ class Agent:
         """Read and forward no more; what was not forwarded is on disk."""
         for file in self._files:
             await file.stop()
+        await self._setpoints.stop()
         await self._sources.stop()
         if self._forwarding is not None:
             self._forwarding.cancel()

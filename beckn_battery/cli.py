@@ -1,7 +1,7 @@
 """The command ``beckn-battery``: one group, one function a command, and how errors leave.
 
 Exit codes: 0 done, 1 it did not go as promised (a step of the demo, a conformance rule), 2 it could not run (a wrong
-setting, a port in use, a key that can not be read), with one clear line on stderr.
+setting, a port in use, a key that can not be read), with one clear line on stderr. ``explain`` has its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ from pathlib import Path
 import click
 
 from beckn_battery.access_commands import tokens, users
+from beckn_battery.agent_commands import agent
 from beckn_battery.audit_commands import audit
 from beckn_battery.conformance_commands import conformance
+from beckn_battery.explain_commands import explain_command
+from beckn_battery.fleet_commands import fleet
 from beckn_battery.keys_commands import keys
+from beckn_battery.ledger_commands import ledger
 from beckn_battery.outbox_commands import inbox, outbox
+from beckn_battery.payments_commands import payments
 from beckn_battery.privacy_commands import privacy
 from beckn_battery.registry_commands import registry_audit
+from beckn_battery.tariff_commands import tariff
 from beckn_battery.trace_commands import trace
 from node.observability import log_to
 from protocol.errors import SettingsWrong
@@ -86,15 +92,21 @@ def _role_group(role: str, what: str) -> click.Group:
     return group
 
 
+main.add_command(agent)
 main.add_command(conformance)
 main.add_command(outbox)
 main.add_command(inbox)
 main.add_command(audit)
+main.add_command(ledger)
+main.add_command(fleet)
 main.add_command(tokens)
 main.add_command(users)
 main.add_command(trace)
 main.add_command(privacy)
+main.add_command(payments)
 main.add_command(keys)
+main.add_command(explain_command)
+main.add_command(tariff)
 
 _role_group("registry", "The network's registry: who takes part, and with which keys.").add_command(registry_audit)
 _role_group("gateway", "The search gateway: broadcasts searches to every battery operator.")

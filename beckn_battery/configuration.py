@@ -42,7 +42,17 @@ _FIRST: dict[str, dict[str, Any]] = {
             "support_url": "https://garden-city-storage.example/support",
             "tax_id": "29AAACG0000A1Z5",
             "state_code": "29",
-        }
+        },
+        "invoicing": {
+            "late_fee_percent": 18,
+            "pay_to": {
+                "account_name": "Garden City Storage",
+                "bank": "Example Bank, Bengaluru",
+                "account_number": "000111222333",
+                "ifsc": "EXMP0000001",
+                "upi_id": "gardencity@example",
+            },
+        },
     },
     "bap": {
         "meter_address": "der://meter/whitefield-rooftop-1",

@@ -13,6 +13,7 @@ from beckn_battery.journal import Passed
 from beckn_battery.story import Story
 
 OFFERS_SHOWN = 5
+_UNTOLD = "not told"
 STATES = {
     "transaction-confirmed": "waiting for the charge window",
     "transaction-not-started": "waiting for the charge window",
@@ -69,12 +70,12 @@ class Screen:
         for heading in ("battery", "total", "per kWh back", "efficiency", "distance"):
             table.add_column(heading, justify="left" if heading == "battery" else "right")
         for offer in offers[:OFFERS_SHOWN]:
-            total = offer["total"]
+            total, efficiency = offer["total"], offer["efficiency"]
             table.add_row(
                 offer["name"],
-                f"{total['amount']} {total['currency']}",
-                str(offer["cost_per_kwh"]),
-                f"{float(offer['efficiency']):.1%}",
+                _UNTOLD if total is None else f"{total['amount']} {total['currency']}",
+                offer["cost_per_kwh"] or _UNTOLD,
+                _UNTOLD if efficiency is None else f"{float(efficiency):.1%}",
                 f"{(offer['distance_m'] or 0) / 1_000:.1f} km",
             )
         self._print(table)

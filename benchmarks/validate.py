@@ -24,7 +24,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.accept import BODY_BYTES, _padded
-from energy.offers import Offer
+from energy.searches import Offer
 from energy.tariffs import RateUnit
 from energy.wire.v1.writer import write
 from node.reading import check_readable

@@ -7,6 +7,7 @@ ends the contract, unless there is nothing to pay.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from bpp.capacity import Booking
 from bpp.contracts import Contract
 from bpp.desk import Desk
 from bpp.invoicing import issue
+from bpp.ledger import close_energy
 from bpp.store import fleet, trade
 from energy.cancellations import Agreed, settle_cancelled
 from energy.intervals import SLOT_S, Interval, align_up
@@ -25,7 +27,7 @@ from energy.metering import MeterInterval
 from energy.offers import Cancellation, ContractState
 from node.clocks import Moment
 from node.ids import new_token, new_uuid
-from protocol.lifecycle import after
+from protocol.lifecycle import Stage, after
 
 _SLOT = timedelta(seconds=SLOT_S)
 
@@ -50,6 +52,11 @@ async def counted_until_now(desk: Desk, contract: Contract, moment: Moment) -> t
     until = ends_at(contract, moment.trade)
     counted = await desk.meters.intervals(contract)
     return tuple(each for each in counted if until is not None and each.interval.end <= until)
+
+
+def still_to_end(parts: Iterable[Contract], now: datetime) -> list[Contract]:
+    """The contracts of an order that can be ended before their time: none that is over, or about to be settled."""
+    return [part for part in parts if part.stage is Stage.ACTIVE and now < part.use.giveback.end]
 
 
 def ends_at(contract: Contract, now: datetime) -> datetime | None:
@@ -107,4 +114,6 @@ def end(tx: Connection, desk: Desk, bill: Bill, cancellation: Cancellation, mome
     if bill.settlement.total.amount_minor:
         issue(tx, desk.settings, bill, ids.invoice_token, moment.trade)
     trade.save(tx, contract)
+    if until is not None:
+        close_energy(tx, known, bill.intervals, until, moment.trade)
     return contract

@@ -20,19 +20,9 @@ from energy.battery import Battery, profile
 from energy.distance import distance_m
 from energy.intervals import Interval
 from energy.limits import limits_of
-from energy.offers import (
-    PAGES_MAX,
-    CancellationTerms,
-    CatalogPage,
-    DispatchMode,
-    FreeSlot,
-    Offer,
-    Provider,
-    SearchIntent,
-    SortBy,
-    StorageUse,
-)
+from energy.offers import CancellationTerms, DispatchMode, Provider, StorageUse
 from energy.quantities import Money
+from energy.searches import PAGES_MAX, CatalogPage, FreeSlot, Offer, SearchIntent, SortBy
 from energy.settlement import planned_usage
 from energy.tariffs import Line, Tariff, at_occupancy, lines_total, price
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
 
 from bpp.contracts import Contract, order_of
+from bpp.finder import Finder
+from bpp.live_meters import LiveMeters
 from bpp.meters import Meters
 from bpp.settings import BppSettings, TermsSettings
-from bpp.store import money
+from bpp.store import money, payments, trade
 from bpp.store.money import IssuedInvoice
-from energy.offers import CancellationTerms, InvoiceReference, LiveState, Message, Order, Provider
+from energy.messages import Message
+from energy.offers import CancellationTerms, InvoiceReference, LiveState, Order, Payment, Provider
+from energy.orders import together
 from energy.wire.v1.writer import write
 from node.clocks import Moment
 from node.database import Database
@@ -22,11 +27,13 @@ from node.participant import Participant
 from protocol.actions import ACTIONS
 from protocol.context import Context
 from protocol.errors import TradeRefused
+from protocol.keys import ALGORITHM
 from protocol.lifecycle import Stage
 
 INVOICE_MEDIA_TYPE = "application/json"
 RATING_CALLBACK = "on_rating"
 STATUS_CALLBACK = "on_status"
+CANCEL_CALLBACK = "on_cancel"
 
 
 class Desk:
@@ -36,10 +43,13 @@ class Desk:
         self.settings = settings
         self.participant = participant
         self.meters = meters
+        self.live_meters = LiveMeters(meters)
         self.database: Database = participant.database
         self.provider = Provider(settings.provider.provider_id, settings.provider.name)
         self.terms: TermsSettings = settings.terms
+        self.reading = settings.how_to_read
         self.cancellation = CancellationTerms(Decimal(settings.terms.cancellation_fee_percent))
+        self.finder = Finder(self.database, self.provider, self.cancellation, participant.clocks)
 
     def moment(self) -> Moment:
         """Both clocks, read once for a decision."""
@@ -50,16 +60,48 @@ class Desk:
         return f"{self.participant.identity.url}/{kind}/{token}"
 
     def order(self, tx: Connection, contract: Contract, live: LiveState | None = None) -> Order:
-        """The contract as it is told to the other side, its invoice with it once there is one."""
+        """The order that the contract is of, as it is told to the other side; ``live`` is the contract's.
+
+        The others of its order are told as they are in the database, with the live state that was told of them last.
+        """
+        parts = trade.parts_with(tx, contract)
+        return self.order_of_parts(tx, parts, {contract.contract_id: live})
+
+    def order_of_parts(self, tx: Connection, parts: Sequence[Contract], lives: Mapping[str, LiveState | None]) -> Order:
+        """The same of all contracts of an order; ``lives`` are by contract, and where there is none, what was told."""
+        return together(
+            [
+                self._part(tx, part, lives.get(part.contract_id, None if part.told is None else part.told.live))
+                for part in parts
+            ]
+        )
+
+    def _part(self, tx: Connection, contract: Contract, live: LiveState | None) -> Order:
+        """One contract, its invoice with it once there is one."""
         consent = contract.consent
         issued = money.of_contract(tx, contract.contract_id) if contract.is_order else None
-        return order_of(
+        order = order_of(
             contract,
             self.provider,
             form_url=None if consent is None else self.url("forms", consent.form_token),
             live=live,
             invoice=None if issued is None else self.reference(issued),
         )
+        notes = () if issued is None else tuple(self.reference(note) for note in money.notes_of(tx, issued.number))
+        return replace(order, notes=notes, payment=self._payment(tx, contract, order.payment, issued))
+
+    def _payment(
+        self, tx: Connection, contract: Contract, payment: Payment | None, issued: IssuedInvoice | None
+    ) -> Payment | None:
+        """The payment with the operator's term, and with what its book of payments knows of it."""
+        if payment is None:
+            return None
+        payment = replace(payment, payment_type=self.settings.payments.payment_type)
+        if issued is not None:
+            is_paid, url = payments.standing(tx, issued.number)
+        else:
+            is_paid, url = payments.is_deposited(tx, contract.order_id, payment.amount), None
+        return replace(payment, paid=is_paid, url=url, reported=None if is_paid else payment.reported)
 
     async def live(self, contract: Contract, moment: Moment) -> LiveState | None:
         """The live state to tell: measured while the contract is active, afterwards what was told last.
@@ -68,8 +110,14 @@ class Desk:
         """
         if contract.stage is not Stage.ACTIVE:
             return None if contract.told is None else contract.told.live
-        sample = await self.meters.latest(contract.battery_id)
-        return None if sample is None else await self.meters.live(contract, sample, moment.trade)
+        if not self.live_meters.follows(contract):
+            await self._follow(contract.battery_id)
+        # It may have ended in between.
+        return self.live_meters.live(contract, moment.trade) if self.live_meters.follows(contract) else None
+
+    async def _follow(self, battery_id: str) -> None:
+        active = await self.database.read(lambda tx: trade.active_of_battery(tx, battery_id))
+        await self.live_meters.follow(battery_id, active)
 
     def reference(self, issued: IssuedInvoice) -> InvoiceReference:
         """What the other side is told of an invoice."""
@@ -79,6 +127,10 @@ class Desk:
             media_type=INVOICE_MEDIA_TYPE,
             digest_sha256=issued.digest_sha256,
             due_at=issued.due_at,
+            kind=issued.kind.value,
+            corrects=issued.corrects,
+            signature=self.participant.keyring.signature(issued.document),
+            algorithm=ALGORITHM,
         )
 
     def answer(self, tx: Connection, received: Received, content: Message, moment: Moment) -> None:
@@ -108,12 +160,20 @@ class Desk:
 
         return decide
 
-    def tell(self, tx: Connection, contract: Contract, live: LiveState | None, message_id: str, moment: Moment) -> None:
-        """Write an ``on_status`` that nobody asked for; an earlier one that has not left yet is replaced."""
+    def tell(
+        self,
+        tx: Connection,
+        contract: Contract,
+        live: LiveState | None,
+        message_id: str,
+        moment: Moment,
+        callback: str = STATUS_CALLBACK,
+    ) -> None:
+        """Write a callback that nobody asked for; an earlier one that has not left yet is replaced."""
         peer, own = contract.peer, self.participant.identity
         context = Context(
             domain=peer.domain,
-            action=STATUS_CALLBACK,
+            action=callback,
             bap_id=peer.bap_id,
             bap_uri=peer.bap_uri,
             bpp_id=own.subscriber_id,
@@ -121,13 +181,13 @@ class Desk:
             transaction_id=peer.transaction_id,
             message_id=message_id,
             timestamp=moment.wire,
-            ttl=ACTIONS[STATUS_CALLBACK].ttl,
+            ttl=ACTIONS[callback].ttl,
             city_code=peer.city_code,
             country_code=peer.country_code,
         )
-        message = write(STATUS_CALLBACK, self.order(tx, contract, live))
+        message = write(callback, self.order(tx, contract, live))
         self.participant.send(
-            tx, context, peer.bap_uri, message, now=moment.wire, coalesce_key=f"status:{contract.contract_id}"
+            tx, context, peer.bap_uri, message, now=moment.wire, coalesce_key=f"status:{contract.order_id}"
         )
 
     def _answering(self, received: Received, moment: Moment) -> Context:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from bpp.catalog import ListedBattery, use_lines
+from energy.discounts import discounted
 from energy.intervals import SLOT_S, Interval, is_aligned
 from energy.offers import Quote, StorageUse
 from energy.quantities import kilo_text
@@ -28,17 +30,26 @@ class UseProblem(NamedTuple):
 
 def use_problems(use: StorageUse, now: datetime, listed: ListedBattery) -> list[UseProblem]:
     """Why the use can not be quoted on this battery; empty when it can. ``now`` is trade time."""
-    return [*_window_problems(use, now), *_energy_problems(use, listed)]
+    return [*window_problems(use, now), *_energy_problems(use, listed)]
 
 
-def quote_for(listed: ListedBattery, use: StorageUse, quote_id: str, ttl_s: int) -> Quote:
+def quote_for(
+    listed: ListedBattery, use: StorageUse, quote_id: str, ttl_s: int, discount: Decimal | None = None
+) -> Quote:
     """The price of a use without problems, line by line; it can be accepted for ``ttl_s`` seconds of wire time.
+
+    ``discount`` is the percentage off the charges that was bargained for (`bpp.bargaining`).
 
     Raises:
         ValueError: it is no storage use (`energy.battery.profile`).
     """
-    lines = use_lines(listed, use)
+    lines = discounted(listed.tariff, use_lines(listed, use), discount)
     return Quote(quote_id, lines, lines_total(lines, listed.tariff.currency), ttl_s)
+
+
+def window_problems(use: StorageUse, now: datetime) -> list[UseProblem]:
+    """Why no battery can be booked for these windows; empty when one can. ``now`` is trade time."""
+    return list(_window_problems(use, now))
 
 
 def _window_problems(use: StorageUse, now: datetime) -> Iterator[UseProblem]:

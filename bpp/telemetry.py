@@ -56,8 +56,10 @@ class Telemetry:
     async def health(self, desk: Desk, battery_id: str | None, *, only_problems: bool) -> dict[str, Any]:
         """How telemetry is doing, of one battery or of all; ``only_problems`` leaves out what is well."""
         moment = desk.moment()
-        listed = await desk.database.read(lambda tx: fleet.all_batteries(tx, desk.cancellation))
-        latest = await self.samples.read(samples.latest)
+        known = await desk.database.read(fleet.known_ids)
+        if battery_id is not None:
+            known &= {battery_id}
+        latest = await self._latest(battery_id)
         open_since = moment.trade - PROBLEM_OPEN
         seen, aside = await self.samples.read(
             lambda tx: (meters.problems_since(tx, open_since, battery_id), meters.set_aside_groups(tx))
@@ -65,12 +67,7 @@ class Telemetry:
         problems: dict[str, list[Problem]] = defaultdict(list)
         for problem in seen:
             problems[problem.battery_id].append(problem)
-        known = [one.battery.battery_id for one in listed]
-        batteries = [
-            _battery_json(desk, one, latest.get(one), problems[one], moment)
-            for one in known
-            if battery_id in {None, one}
-        ]
+        batteries = [_battery_json(desk, one, latest.get(one), problems[one], moment) for one in sorted(known)]
         return {
             "trade_time": timestamp_text(moment.trade),
             "sample_period_s": desk.settings.telemetry.sample_period_s,
@@ -79,6 +76,12 @@ class Telemetry:
             "set_aside": _set_aside_json(aside, battery_id),
             "set_aside_without_room": self.ingest.without_room,
         }
+
+    async def _latest(self, battery_id: str | None) -> dict[str, Sample]:
+        if battery_id is None:
+            return await self.samples.read(samples.latest)
+        newest = await self.samples.read(lambda tx: samples.latest_of(tx, battery_id))
+        return {} if newest is None else {battery_id: newest}
 
 
 def _battery_json(

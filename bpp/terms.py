@@ -1,4 +1,6 @@
-"""What a producer agrees to, in words: the facts that each page of the form tells, made from the contract alone.
+"""What a producer agrees to, in words: the facts that each page of the form tells, made from the order alone.
+
+An order has one contract or several (``parts``); who agrees, how it is dispatched and cancelled is the same in all.
 
 What is kept of an agreement is the SHA-256 of the facts that were told (`digest_of`), so that a dispute can be settled
 by telling them again.
@@ -15,17 +17,17 @@ from bpp.contracts import Contract, FormPage
 from energy.intervals import Interval
 from energy.offers import DispatchMode
 from energy.quantities import decimal_text, kilo_text
-from energy.tariffs import Line
+from energy.tariffs import Line, lines_total
 
 Fact = tuple[str, str]
 """A name and what is agreed about it."""
 
 
-def facts_of(page: FormPage, contract: Contract, operator: str, due_days: int) -> tuple[Fact, ...]:
-    """What a page tells. ``due_days`` is how long after its date an invoice is due."""
+def facts_of(page: FormPage, parts: Sequence[Contract], operator: str, due_days: int) -> tuple[Fact, ...]:
+    """What a page tells of an order. ``due_days`` is how long after its date an invoice is due."""
     if page is FormPage.CONSENT:
-        return _handed_over(contract, operator)
-    return _terms(contract, operator, due_days)
+        return _handed_over(parts, operator)
+    return _terms(parts, operator, due_days)
 
 
 def digest_of(facts: Sequence[Fact]) -> str:
@@ -33,24 +35,26 @@ def digest_of(facts: Sequence[Fact]) -> str:
     return hashlib.sha256(orjson.dumps([list(fact) for fact in facts])).hexdigest()
 
 
-def _handed_over(contract: Contract, operator: str) -> tuple[Fact, ...]:
+def _handed_over(parts: Sequence[Contract], operator: str) -> tuple[Fact, ...]:
     return (
-        ("Who hands over", _customer(contract)),
+        ("Who hands over", _customer(parts[0])),
         ("Who takes control", operator),
-        *_energy(contract),
+        *(fact for part in parts for fact in _energy(part)),
         ("What stays yours", "Your plant and your meter: the operator commands the battery and nothing else."),
     )
 
 
-def _terms(contract: Contract, operator: str, due_days: int) -> tuple[Fact, ...]:
-    quote, fee = contract.quote, decimal_text(contract.listed.cancellation.fee_percent)
+def _terms(parts: Sequence[Contract], operator: str, due_days: int) -> tuple[Fact, ...]:
+    first, fee = parts[0], decimal_text(parts[0].listed.cancellation.fee_percent)
+    lines = [line for part in parts for line in part.quote.lines]
+    price = lines_total(lines, first.quote.total.currency)
     return (
-        ("Who agrees", f"{_customer(contract)}, with {operator}"),
-        *_energy(contract),
-        ("Price", f"{quote.total.text} {quote.total.currency}, taxes included"),
-        *((_title(line), _line(line)) for line in quote.lines),
-        ("Who controls what", _control(contract, operator)),
-        ("Losses", _losses(contract)),
+        ("Who agrees", f"{_customer(first)}, with {operator}"),
+        *(fact for part in parts for fact in _energy(part)),
+        ("Price", f"{price.text} {price.currency}, taxes included"),
+        *((_title(line), _line(line)) for line in lines),
+        ("Who controls what", _control(first, operator)),
+        ("Losses", _losses(parts)),
         ("Penalty", "None: energy is billed as metered, what is reserved as reserved."),
         ("Cancelling before charging begins", f"{fee} % of the charges above, and the taxes on that."),
         (
@@ -81,8 +85,8 @@ def _control(contract: Contract, operator: str) -> str:
     return f"{operator} is told when to charge and return, and does so by hand; nothing of yours is handed over."
 
 
-def _losses(contract: Contract) -> str:
-    lost_wh = contract.use.energy_wh - contract.profile.giveback_wh
+def _losses(parts: Sequence[Contract]) -> str:
+    lost_wh = sum(part.use.energy_wh - part.profile.giveback_wh for part in parts)
     return f"You bear them: of what is charged, about {kilo_text(lost_wh)} kWh do not come back."
 
 

@@ -13,19 +13,10 @@ from typing import Any
 import orjson
 
 from energy.intervals import Interval
-from energy.offers import (
-    Billing,
-    DispatchMode,
-    Message,
-    Order,
-    Payment,
-    PaymentType,
-    Provider,
-    Quote,
-    SearchIntent,
-    StorageUse,
-)
+from energy.messages import Message
+from energy.offers import Billing, DispatchMode, Order, Payment, PaymentType, Provider, Quote, StorageUse
 from energy.quantities import Money
+from energy.searches import SearchIntent
 from energy.tariffs import Line, LineTitle
 from energy.wire.v1.writer import write
 from node.clocks import Now

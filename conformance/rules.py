@@ -99,6 +99,13 @@ _BODIES: tuple[Rule, ...] = (
 _BUSINESS: tuple[Rule, ...] = (
     Rule("select-no-order", "select without order: NACK", "Beckn core 1.1.1, /select", _MUST, business.without_order),
     Rule("select-unknown-item", "select of an unknown item: error 30004", _CODES, _MUST, business.unknown_item),
+    Rule(
+        "select-unknown-beside",
+        "select of two items, one unknown: no quote for a part",
+        _STORAGE,
+        _SHOULD,
+        business.unknown_beside,
+    ),
     Rule("status-unknown-order", "status of an unknown order: error 30010", _CODES, _MUST, business.unknown_order),
     Rule("confirm-first", "confirm before init: on_confirm with error", _CODES, _MUST, business.confirm_first),
     Rule("same-bytes", "The same bytes twice: two ACKs, one callback", _CONTEXT, _MUST, business.same_bytes_twice),

@@ -17,7 +17,8 @@ from conformance.conversation import Conversation, error_of
 from conformance.messages import BILLING, Letter, Pick
 from conformance.peer import Arrival, Sent
 from conformance.verdicts import Breach, NotReached, Request
-from energy.offers import CancelRequest, ConsentForm, Message, Order, OrderStatus, StatusRequest, UpdateRequest
+from energy.messages import Message
+from energy.offers import CancelRequest, ConsentForm, Order, OrderStatus, StatusRequest, UpdateRequest
 from energy.quantities import kilo_text
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read

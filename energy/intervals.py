@@ -28,6 +28,8 @@ class Interval:
     end: datetime
 
     def __post_init__(self) -> None:
+        if self.start.tzinfo is UTC and self.end.tzinfo is UTC and self.start < self.end:
+            return  # Nearly always. What follows is for other spellings of UTC, and for what is wrong.
         for moment in (self.start, self.end):
             if moment.utcoffset() != timedelta(0):
                 raise IntervalError(f"{moment.isoformat()} is not in UTC")

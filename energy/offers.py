@@ -1,19 +1,20 @@
-"""What is traded: the version-neutral objects of a storage trade, from a search to a running contract.
+"""What is traded: the version-neutral objects of a storage trade, from a selection to the settled invoice.
 
-The wire codec (``energy/wire/v1``) turns them into Beckn messages and back; the roles compute with these
-and never with the shape of a message. All are immutable. Times are trade time in UTC unless said.
+The wire codec (``energy/wire/v1``) turns them into Beckn messages and back; the roles compute with these and never with
+the shape of a message. Searches and catalogs are `energy.searches`. All are immutable. Times are trade time in UTC
+unless said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from energy.intervals import Interval
 from energy.quantities import Money
-from energy.tariffs import Line, Tariff
+from energy.tariffs import Line
 
 
 class DispatchMode(StrEnum):
@@ -78,72 +79,19 @@ class Place:
 class StorageUse:
     """What a producer wants: ``energy_wh`` (AC, at the meter) taken in during ``charge``, given back in ``giveback``.
 
-    Both windows are aligned to 15 minutes and ``giveback`` starts at or after the end of ``charge``.
+    Both windows are aligned to 15 minutes and ``giveback`` starts at or after the end of ``charge``. ``return_wh`` is
+    how much of it (AC) is asked back; None: all that the battery can give.
     """
 
     energy_wh: int
     charge: Interval
     giveback: Interval
+    return_wh: int | None = None
 
     @property
     def booked(self) -> Interval:
         """From the start of charging to the end of the return: as long as capacity is reserved."""
         return Interval(self.charge.start, self.giveback.end)
-
-
-@dataclass(frozen=True, slots=True)
-class SearchIntent:
-    """A search. Everything but the use may be absent: a tolerant reader meets searches without place or window."""
-
-    energy_wh: int
-    charge: Interval | None = None
-    giveback: Interval | None = None
-    near: Place | None = None
-    radius_m: int | None = None
-    mode: DispatchMode | None = None
-    min_power_w: int | None = None
-    max_price: Decimal | None = None
-    min_efficiency: Decimal | None = None
-    provider_id: str | None = None
-    item_id: str | None = None
-    meter_address: str | None = None
-
-    @property
-    def use(self) -> StorageUse | None:
-        """The storage use, when the search names both windows."""
-        if self.charge is None or self.giveback is None:
-            return None
-        return StorageUse(self.energy_wh, self.charge, self.giveback)
-
-
-@dataclass(frozen=True, slots=True)
-class FreeSlot:
-    """What one battery can still take in one interval: AC energy for one more contract, and power each way."""
-
-    interval: Interval
-    energy_wh: int
-    charge_power_w: int
-    discharge_power_w: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatterySpecification:
-    """What an offer tells about the equipment (ENERGY 2.1). Efficiencies and shares are fractions of one."""
-
-    energy_nominal_wh: int
-    usable_energy_wh: int
-    charge_power_w: int
-    discharge_power_w: int
-    efficiency_charge: Decimal
-    efficiency_discharge: Decimal
-    standing_loss_per_day: Decimal
-    chemistry: str
-    soh: Decimal
-
-    @property
-    def efficiency_round_trip(self) -> Decimal:
-        """eta_c × eta_d."""
-        return self.efficiency_charge * self.efficiency_discharge
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,35 +110,6 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One battery (or pool) on offer. ``free_energy_wh`` is the least free AC energy over the searched window."""
-
-    provider: Provider
-    item_id: str
-    name: str
-    place: Place
-    meter_address: str
-    modes: tuple[DispatchMode, ...]
-    tariff: Tariff
-    specification: BatterySpecification
-    free_energy_wh: int
-    min_energy_wh: int
-    cancellation: CancellationTerms
-    window: Interval | None = None
-    profile: tuple[FreeSlot, ...] = ()
-    rating: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """The answer to a search; ``offers`` may be empty. ``expires_at`` is wire time."""
-
-    provider: Provider
-    offers: tuple[Offer, ...]
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Quote:
     """A price for one use. ``total`` = sum of lines = net payable by the BAP to the BPP; negative: by the BPP."""
 
@@ -198,6 +117,20 @@ class Quote:
     lines: tuple[Line, ...]
     total: Money
     ttl_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """A price that is bargained for. All are totals of the order, taxes included, in the quote's currency.
+
+    ``offered`` is what the producer offers to pay, ``listed`` what the operator asks without bargaining, and
+    ``rounds_left`` how many more counter-offers it will make. A ``select`` says ``offered`` only. The quote is the
+    answer: when it is at most ``offered``, that is accepted; otherwise the quote is the counter-offer.
+    """
+
+    offered: Money
+    listed: Money | None = None
+    rounds_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +156,10 @@ class ConsentForm:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """How and when the quote is paid. ``payment_id`` is the BPP's; ``reference`` what a transfer must carry."""
+    """How and when the quote is paid. ``payment_id`` is the BPP's; ``reference`` what a transfer must carry.
+
+    ``reported`` is the reference under which the payer says that it was paid, as long as nobody has found the money.
+    """
 
     payment_type: PaymentType
     amount: Money
@@ -231,6 +167,7 @@ class Payment:
     payment_id: str | None = None
     url: str | None = None
     reference: str | None = None
+    reported: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +202,21 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceReference:
-    """Where the invoice document is, and the SHA-256 (hex) of its exact bytes, vouched for by the signed message."""
+    """Where an invoice document is, and the SHA-256 (hex) of its exact bytes, vouched for by the signed message.
+
+    ``kind`` is `energy.invoices.Kind`'s, ``corrects`` the number of the invoice that a note belongs to. ``signature``
+    is the operator's over those bytes, in base64, by ``algorithm`` (``"ed25519"``).
+    """
 
     number: str
     url: str
     media_type: str
     digest_sha256: str
     due_at: datetime
+    kind: str = "invoice"
+    corrects: str | None = None
+    signature: str | None = None
+    algorithm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +226,10 @@ class Order:
     Requests fill in what the stage needs (``select``: provider, item, use, mode; ``init``: also billing and
     payment; ``confirm``: also quote and form); answers carry everything known. The meters are DER addresses.
     ``transferred_wh`` is for peers that tell in a sentence how much has moved, and nothing else (``live`` is None).
+    ``notes`` are the credit and debit notes to its invoice, the oldest first.
+
+    An order for several batteries is one contract for each, asked for, quoted and booked together: ``others`` are all
+    but the first, each as an order of its own (`energy.orders`).
     """
 
     provider: Provider
@@ -305,6 +254,14 @@ class Order:
     producer_meter_address: str | None = None
     battery_meter_address: str | None = None
     transferred_wh: int | None = None
+    negotiation: Negotiation | None = None
+    notes: tuple[InvoiceReference, ...] = ()
+    others: tuple[Order, ...] = ()
+
+    @property
+    def each(self) -> tuple[Order, ...]:
+        """The order of each battery by itself, in the order in which they were asked for."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,21 +281,52 @@ class TrackRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """``update``: what changes. ``target`` is ``items`` (another amount) in this version."""
+    """``update``: what changes. ``target`` names it, by commas: items, fulfillments, billing, payments.
+
+    ``items`` is another amount to store; ``fulfillments`` other windows, and how much is asked back (``return_wh``);
+    ``billing`` who pays; ``payments`` that it was paid, with the payment's reference. In an order of several batteries
+    ``item_id`` names the one whose amount, and ``fulfillment_id`` the one whose windows are to change.
+    """
 
     order_id: str
     target: str
-    energy_wh: int | None
+    energy_wh: int | None = None
     item_id: str | None = None
+    charge: Interval | None = None
+    giveback: Interval | None = None
+    return_wh: int | None = None
+    billing: Billing | None = None
+    payment: Payment | None = None
+    fulfillment_id: str | None = None
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """What is named, each in the form that the order has it; one ``item`` is of the ``items``."""
+        named = (name.strip() for name in self.target.split(","))
+        return frozenset(name if name in {"billing"} or name.endswith("s") else f"{name}s" for name in named)
+
+    def applied_to(self, use: StorageUse) -> StorageUse:
+        """The use as it is when the update is made; what it does not name stays as it was."""
+        changed = replace(
+            use,
+            energy_wh=use.energy_wh if self.energy_wh is None else self.energy_wh,
+            charge=self.charge or use.charge,
+            giveback=self.giveback or use.giveback,
+            return_wh=self.return_wh,
+        )
+        # Another amount or window is all asked back again, unless it is said how much.
+        is_other = replace(changed, return_wh=use.return_wh) != use
+        return changed if is_other or self.return_wh is not None else use
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """``cancel``: which order and why."""
+    """``cancel``: which order and why. ``soft`` only asks what it would cost; the order goes on."""
 
     order_id: str
     reason_id: str
     reason: str
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,9 +369,3 @@ class SupportContact:
     phone: str
     email: str
     url: str
-
-
-Message = (
-    SearchIntent | Catalog | Order | StatusRequest | TrackRequest | UpdateRequest | CancelRequest
-    | RatingRequest | SupportRequest | Tracking | FeedbackForm | SupportContact
-)  # fmt: skip

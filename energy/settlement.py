@@ -14,6 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from energy.battery import PowerProfile
+from energy.discounts import discounted
 from energy.intervals import Interval
 from energy.metering import MeterInterval
 from energy.offers import StorageUse
@@ -66,7 +67,8 @@ class Settlement:
 
 def planned_usage(use: StorageUse, profile: PowerProfile) -> Usage:
     """What a quote is priced on: everything as booked."""
-    return _usage(use, profile, use.energy_wh, profile.giveback_wh)
+    taken, returned = ((use.charge, use.energy_wh),), ((use.giveback, profile.giveback_wh),)
+    return Usage(use.booked, use.energy_wh, _power_w(profile), use.energy_wh, profile.giveback_wh, taken, returned)
 
 
 def metered(use: StorageUse, intervals: Iterable[MeterInterval]) -> Metered:
@@ -84,14 +86,21 @@ def metered(use: StorageUse, intervals: Iterable[MeterInterval]) -> Metered:
     )
 
 
-def settle(tariff: Tariff, use: StorageUse, profile: PowerProfile, intervals: tuple[MeterInterval, ...]) -> Settlement:
-    """The bill of a contract whose return window is over.
+def settle(
+    tariff: Tariff,
+    use: StorageUse,
+    profile: PowerProfile,
+    intervals: tuple[MeterInterval, ...],
+    discount: Decimal | None = None,
+) -> Settlement:
+    """The bill of a contract whose return window is over; ``discount`` is the percentage that was agreed on.
 
     Raises:
         ValueError: an interval lies partly in a window.
     """
     facts = metered(use, intervals)
-    lines = price(tariff, _usage(use, profile, facts.energy_in_wh, facts.energy_out_wh))
+    listed = price(tariff, metered_usage(use, profile, facts))
+    lines = discounted(tariff, listed, discount)
     return Settlement(
         lines=lines,
         total=lines_total(lines, tariff.currency),
@@ -117,9 +126,24 @@ def cancellation_fee(tariff: Tariff, quoted: Sequence[Line], percent: Decimal) -
     return (fee, *taxes(tariff, [fee]))
 
 
-def _usage(use: StorageUse, profile: PowerProfile, energy_in_wh: int, energy_out_wh: int) -> Usage:
-    power_w = max(profile.charge_w, profile.discharge_w)
-    return Usage(use.booked, use.energy_wh, power_w, energy_in_wh, energy_out_wh)
+def metered_usage(use: StorageUse, profile: PowerProfile, facts: Metered) -> Usage:
+    """What a bill is priced on: the energy that moved, when it moved, and what was kept free as booked."""
+    taken = [(each.interval, each.energy_in_wh) for each in facts.intervals if _within(each.interval, use.charge)]
+    returned = [(each.interval, each.energy_out_wh) for each in facts.intervals if _within(each.interval, use.giveback)]
+    return Usage(
+        booked=use.booked,
+        reserved_wh=use.energy_wh,
+        power_w=_power_w(profile),
+        energy_in_wh=facts.energy_in_wh,
+        energy_out_wh=facts.energy_out_wh,
+        taken=tuple(taken),
+        returned=tuple(returned),
+    )
+
+
+def _power_w(profile: PowerProfile) -> int:
+    """The power that is kept free all the time: the greater of the two."""
+    return max(profile.charge_w, profile.discharge_w)
 
 
 def _within(interval: Interval, window: Interval) -> bool:

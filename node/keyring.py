@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -76,6 +77,10 @@ class Keyring:
         created = int(self._now().timestamp())
         expires = created + self._times.signature_window_s
         return signing.sign(body, self.own.signing, self.own.id, created=created, expires=expires)
+
+    def signature(self, content: bytes) -> str:
+        """Our signature over these bytes by the current key: Ed25519 in base64, as a MediaFile carries it."""
+        return base64.b64encode(self.own.signing.sign(content).signature).decode()
 
     async def records(self, key_id: KeyId, *, fresh: bool = False) -> tuple[KeyRecord, ...]:
         """The registry's records for a key id; several for a two-part id, none for an unknown one.

@@ -3,8 +3,9 @@
 * ``GET /beckn/openapi.json`` is open to everybody: peers read it. Its schemas are ours (`schemas`), with one name each.
 * ``GET /api/v1/openapi.json`` asks for a token like every other route of the API.
 
-A route of an API is described at one place, the docstring of its handler: the first line is the summary, what follows
-the description. Its least role comes from `node.callers`. A test fails for a route whose handler has no docstring.
+A route of an API is described at one place, at its handler: the first line of the docstring is the summary, what
+follows the description; `query`, `body` and `answers` say what it takes and gives beside the parts of its path. Its
+least role comes from `node.callers`. A test fails for a route whose handler has no docstring.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
@@ -25,12 +26,15 @@ from protocol.actions import ACTIONS, Role, received_by
 from protocol.remedies import CODES
 from schemas.loader import BASE_URI, document
 
+H = TypeVar("H", bound=Callable[..., Any])
+
 API_PREFIX = "/api/v1"
 API_DOCUMENT = f"{API_PREFIX}/openapi.json"
 BECKN_DOCUMENT = "/beckn/openapi.json"
 _OPENAPI = "3.1.0"
 _ACK = "beckn-1.1.1/ack.json"
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_QUERY, _BODY, _ANSWERS = "openapi_query", "openapi_body", "openapi_answers"
 # The HTTP statuses of a NACK, and which of the ordered checks (`protocol.verification`) give them.
 _REFUSALS = {
     400: "NACK: the JSON, the context, the lifetime, Beckn core or the storage trade's rules (checks 1, 10, 12 to 14)",
@@ -181,6 +185,38 @@ def _name(path: str) -> str:
 # -- an API -------------------------------------------------------------------------------------------------------
 
 
+def query(**schemas: Mapping[str, Any]) -> Callable[[H], H]:
+    """Say which parameters a handler reads from the query; none of them is ever required."""
+
+    def describe(handler: H) -> H:
+        setattr(handler, _QUERY, schemas)
+        return handler
+
+    return describe
+
+
+def body(schema: Mapping[str, Any], *media_types: str) -> Callable[[H], H]:
+    """Say what a handler takes as JSON, and in which other media types it takes the same."""
+
+    def describe(handler: H) -> H:
+        others: dict[str, Any] = {media_type: {"schema": {"type": "string"}} for media_type in media_types}
+        content = {"application/json": {"schema": schema}} | others
+        setattr(handler, _BODY, {"required": True, "content": content})
+        return handler
+
+    return describe
+
+
+def answers(*media_types: str) -> Callable[[H], H]:
+    """Say in which media types beside JSON a handler may answer."""
+
+    def describe(handler: H) -> H:
+        setattr(handler, _ANSWERS, media_types)
+        return handler
+
+    return describe
+
+
 def api_routes(app: web.Application, prefixes: tuple[str, ...]) -> list[tuple[str, str, Any]]:
     """Method, path and handler of every route below the prefixes, by path."""
     found = [
@@ -220,6 +256,7 @@ def api_document(
 
 def _api_operation(method: str, path: str, handler: Any) -> dict[str, Any]:
     summary, _, more = (inspect.getdoc(handler) or "").partition("\n")
+    media_types = ("application/json", *getattr(handler, _ANSWERS, ()))
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation: dict[str, Any] = {
         "operationId": f"{method.lower()}{path}".translate({ord("/"): "_", ord("{"): None, ord("}"): None}),
@@ -227,16 +264,18 @@ def _api_operation(method: str, path: str, handler: Any) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _PARAMETER.findall(path)
-        ],
+        ]
+        + [{"name": name, "in": "query", "schema": schema} for name, schema in getattr(handler, _QUERY, {}).items()],
         "responses": {
-            "2XX": {"description": summary, "content": {"application/json": {"schema": {}}}},
+            "2XX": {"description": summary, "content": {media_type: {"schema": {}} for media_type in media_types}},
             "4XX": {"description": "What has to be changed", "content": problem},
         },
     }
     if more.strip():
         operation["description"] = more.strip()
     if method in {"POST", "PUT", "PATCH"}:
-        operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
+        undescribed = {"content": {"application/json": {"schema": {"type": "object"}}}}
+        operation["requestBody"] = getattr(handler, _BODY, undescribed)
     return operation
 
 

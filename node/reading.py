@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from energy.offers import Message
+from energy.messages import Message
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read_straight, read_tolerantly
 from energy.wire.v1.tolerances import ANY_TRANSACTION, NOTHING_KNOWN, RULES, straightened

@@ -1,4 +1,4 @@
-"""The tables under every participant: inbox, outbox, destinations, the audit chain, data keys, and who may use its API.
+"""The tables under every participant: inbox, outbox, destinations, audit chain, ledger, data keys, access to its API.
 
 Wire times are milliseconds since the epoch (`node.clocks.milliseconds`). The migration in ``node/migrations/versions``
 creates them; a test compares the two.
@@ -92,6 +92,37 @@ destinations = Table(
 
 # ``about`` copies an entry's transaction_id or subject, to find it by; the chain does not hash it.
 audit = chain_table("audit", metadata, Column("about", String(255)), Index("audit_about", "about"))
+
+# ``at_ms`` of the ledger is trade time. What columns copy from ``change``, to find entries by, the chain does not hash.
+ledger = chain_table(
+    "ledger",
+    metadata,
+    Column("reference", String(1_000), nullable=False, unique=True),
+    Column("contract_id", String(255), nullable=False),
+    Index("ledger_of_a_contract", "contract_id", "seq"),
+    Index("ledger_booked", "at_ms", "seq"),
+)
+
+ledger_balances = Table(
+    "ledger_balances",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("owner", String(255), primary_key=True),
+    Column("detail", String(600), primary_key=True),
+    Column("unit", String(3), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+ledger_roots = Table(
+    "ledger_roots",
+    metadata,
+    Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", String(10), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("key_id", String(255), nullable=False),
+    Column("public_key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+)
 
 data_keys = Table(
     "data_keys",

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from nacl.signing import SigningKey
 
 from energy.intervals import Interval
-from energy.offers import DispatchMode, Order, Place, Provider, SearchIntent, StorageUse
+from energy.offers import DispatchMode, Order, Place, Provider, StorageUse
+from energy.searches import SearchIntent
 from energy.wire.v1.writer import write
 from node.ids import new_uuid
 from protocol import signing

@@ -11,20 +11,9 @@ from bap.monitoring import SILENT_S, alerts
 from bap.store.records import Contract, Failure, FoundOffer, Request, Search, Ticket
 from energy.battery import profile
 from energy.intervals import Interval
-from energy.offers import (
-    Cancellation,
-    ConsentForm,
-    FreeSlot,
-    LiveState,
-    Payment,
-    Place,
-    Provider,
-    Quote,
-    SearchIntent,
-    SupportContact,
-    UnitPrice,
-)
-from energy.quantities import Money, decimal_text
+from energy.offers import Cancellation, ConsentForm, LiveState, Payment, Place, Provider, Quote, SupportContact
+from energy.quantities import Money, decimal_text, total
+from energy.searches import FreeSlot, SearchIntent, UnitPrice
 from energy.tariffs import Line, Tariff
 from protocol.lifecycle import Stage
 from protocol.moments import timestamp_text
@@ -51,8 +40,6 @@ def search_json(search: Search, found: Sequence[FoundOffer]) -> shapes.Search:
 
 def contract_json(contract: Contract, pending: Request | None, trade_now: datetime, speed: int) -> shapes.Contract:
     """A contract; ``trade_now`` and the clock's ``speed`` say how old its live state is."""
-    battery = contract.specification
-    giveback_wh = None if battery is None else profile(battery, contract.use).giveback_wh
     return {
         "contract_id": contract.contract_id,
         "search_id": contract.search_id,
@@ -68,7 +55,7 @@ def contract_json(contract: Contract, pending: Request | None, trade_now: dateti
         "energy_wh": contract.use.energy_wh,
         "charge": window(contract.use.charge),
         "giveback": window(contract.use.giveback),
-        "giveback_wh": giveback_wh,
+        "giveback_wh": _giveback_wh(contract),
         "transferred_wh": contract.transferred_wh,
         "mode": contract.mode.value,
         "quote": _quote(contract.quote, contract.quote_expires_at),
@@ -76,7 +63,7 @@ def contract_json(contract: Contract, pending: Request | None, trade_now: dateti
         "consent": _consent(contract.form),
         "payment": _payment(contract.payment),
         "live": None if contract.live is None else _live_now(contract.live, trade_now),
-        "alerts": _alerts(contract, giveback_wh, trade_now, speed),
+        "alerts": _alerts(contract, trade_now, speed),
         "tracking_url": contract.tracking_url,
         "feedback_url": contract.feedback_url,
         "tickets": [ticket_json(ticket) for ticket in contract.tickets],
@@ -88,6 +75,8 @@ def contract_json(contract: Contract, pending: Request | None, trade_now: dateti
         "error": _failure(contract.error),
         "created_at": timestamp_text(contract.created_at),
         "updated_at": timestamp_text(contract.updated_at),
+        "order_total": _order_total(contract),
+        "others": [contract_json(part, None, trade_now, speed) for part in contract.others],
     }
 
 
@@ -121,10 +110,16 @@ def _live_now(live: LiveState, trade_now: datetime) -> shapes.Reading:
     return {**reading(live), "age_s": age_s}
 
 
-def _alerts(contract: Contract, giveback_wh: int | None, trade_now: datetime, speed: int) -> list[str]:
+def _giveback_wh(contract: Contract) -> int | None:
+    """What comes back by plan; None where the offer told no battery."""
+    battery = contract.specification
+    return None if battery is None else profile(battery, contract.use).giveback_wh
+
+
+def _alerts(contract: Contract, trade_now: datetime, speed: int) -> list[str]:
     if contract.live is None or contract.stage is not Stage.ACTIVE:
         return []
-    found = alerts(contract.use, giveback_wh, contract.live, trade_now, SILENT_S * speed)
+    found = alerts(contract.use, _giveback_wh(contract), contract.live, trade_now, SILENT_S * speed)
     return [alert.sentence for alert in found]
 
 
@@ -233,6 +228,14 @@ def _quote(quote: Quote | None, expires_at: datetime | None) -> shapes.Quote | N
         "lines": [_line(line) for line in quote.lines],
         "expires_at": None if expires_at is None else timestamp_text(expires_at),
     }
+
+
+def _order_total(contract: Contract) -> shapes.Amount | None:
+    """What all batteries of the order are quoted at; None while one has no quote."""
+    totals = [part.quote.total for part in contract.each if part.quote is not None]
+    if len(totals) < len(contract.each):
+        return None
+    return _money(total(totals, totals[0].currency))
 
 
 def _negotiation(contract: Contract) -> shapes.Negotiation | None:

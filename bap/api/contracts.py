@@ -16,16 +16,20 @@ from sqlalchemy import Connection
 
 from bap import shapes
 from bap.api.contents import contract_json, reading, ticket_json
-from bap.api.members import Members, members_of
+from bap.api.members import members_of
+from bap.api.wishes import billing_of, changes_of, terms_of
 from bap.desk import Desk
+from bap.ledger import book_invoice
 from bap.matching import unusable
 from bap.paperwork import differences, fetch_invoice, read_invoice, submit_forms
-from bap.requests import Changes, Rated, Sent, offered_total
+from bap.parts import key_of, part_of
+from bap.requests import Choice, Rated, Sent, offered_total
 from bap.store import contracts, searches
 from bap.store.records import Contract, FoundOffer, Request, RequestState, Ticket
 from bap.tickets import read_tickets, write_ticket
 from bap.waiting import until_answered
-from energy.offers import Billing, DispatchMode, InvoiceReference
+from energy.offers import Billing, InvoiceReference
+from energy.orders import PARTS_MAX
 from node.callers import caller_of
 from node.problems import Problem, json_response
 from protocol.moments import timestamp_text
@@ -43,7 +47,6 @@ class TicketKind(StrEnum):
 
 
 READINGS = 1_000
-_BILLING = ("phone", "address", "tax_id", "state_code")
 
 Write = Callable[[Connection], Sent]
 
@@ -89,24 +92,26 @@ class ContractsApi:
         return json_response(await self._content(await self._own_id(request)))
 
     async def readings(self, request: web.Request) -> web.Response:
-        """The newest live states, oldest first."""
+        """The newest live states (of the battery ``item_id``), oldest first."""
         contract = await self._contract(request)
-        found = await self._desk.database.read(lambda tx: contracts.readings_of(tx, contract.contract_id, READINGS))
+        key = key_of(contract, _part(request, contract))
+        found = await self._desk.database.read(lambda tx: contracts.readings_of(tx, key, READINGS))
         return json_response({"readings": [reading(live) for live in found]})
 
     async def invoice(self, request: web.Request) -> web.Response:
-        """The invoice, fetched from the operator the first time, and what in it is not as agreed."""
+        """The invoice (of the battery ``item_id``), fetched the first time, and what in it is not as agreed."""
         contract = await self._contract(request)
-        invoice = contract.invoice
+        part = _part(request, contract)
+        invoice, key = part.invoice, key_of(contract, part)
         if invoice is None:
             raise Problem(404, "No invoice yet", "The operator has sent no invoice for this contract yet.")
-        document = read_invoice(await self._document(contract, invoice), invoice.url)
+        document = read_invoice(await self.document(part, key, invoice), invoice.url)
         content: shapes.Invoice = {
             "number": invoice.number,
             "due_at": timestamp_text(invoice.due_at),
             "url": invoice.url,
             "digest_sha256": invoice.digest_sha256,
-            "differences": differences(contract, document),
+            "differences": differences(part, document, is_first=key == contract.contract_id),
             "document": document,
         }
         return json_response(content)
@@ -143,26 +148,32 @@ class ContractsApi:
         """Ask for a quote: the contract begins."""
         members = await members_of(request)
         search_id, offer_id = members.text("search_id"), members.text("offer_id")
-        energy_wh = members.optional("energy_wh", members.positive)
-        mode = members.optional("mode", lambda name: members.choice(name, DispatchMode))
-        total, wait_s = members.optional("offered_total", members.decimal), members.wait_s()
+        wanted = [(offer_id, terms_of(members))]
+        for entry in members.optional("beside", lambda name: members.children(name, PARTS_MAX - 1)) or ():
+            wanted.append((entry.text("offer_id"), terms_of(entry)))
+            entry.done_here()
+        wait_s = members.wait_s()
         members.done()
-        found = await self._offer(request, search_id, offer_id)
-        offered, now = None if total is None else offered_total(total, _currency(found)), self._now()
-        return await self._sent(lambda tx: self._requests.select(tx, found, energy_wh, mode, now, offered), wait_s, 201)
+        now, chosen = self._now(), []
+        for offer_id, terms in wanted:
+            found = await self._offer(request, search_id, offer_id)
+            offered = None if terms.total is None else offered_total(terms.total, _currency(found))
+            chosen.append(Choice(found, terms.energy_wh, terms.mode, offered))
+        return await self._sent(lambda tx: self._requests.select(tx, chosen, now), wait_s, 201)
 
     async def offer(self, request: web.Request) -> web.Response:
         """Offer another total for the same use."""
         members, now = await members_of(request), self._now()
         total, wait_s = members.decimal("offered_total"), members.wait_s()
+        item_id = members.optional("item_id", members.text)
         members.done()
         contract_id = await self._own_id(request)
-        return await self._sent(lambda tx: self._requests.offer(tx, contract_id, total, now), wait_s)
+        return await self._sent(lambda tx: self._requests.offer(tx, contract_id, total, now, item_id), wait_s)
 
     async def init(self, request: web.Request) -> web.Response:
         """Ask for the terms; say who pays."""
         members, now = await members_of(request), self._now()
-        billing, wait_s = members.optional("billing", lambda name: _billing(members.child(name))), members.wait_s()
+        billing, wait_s = members.optional("billing", lambda name: billing_of(members.child(name))), members.wait_s()
         members.done()
         contract_id = await self._own_id(request)
         if billing is None:
@@ -195,7 +206,7 @@ class ContractsApi:
     async def update(self, request: web.Request) -> web.Response:
         """Ask for another amount or other windows, say who pays, or report a payment."""
         members, now = await members_of(request), self._now()
-        changes, wait_s = _changes(members), members.wait_s()
+        changes, wait_s = changes_of(members), members.wait_s()
         members.done()
         contract_id = await self._own_id(request)
         return await self._sent(lambda tx: self._requests.update(tx, contract_id, changes, now), wait_s)
@@ -276,14 +287,21 @@ class ContractsApi:
         await self._desk.database.write(keep)
         return json_response({"tickets": [ticket_json(ticket) for ticket in told]}, status)
 
-    async def _document(self, contract: Contract, invoice: InvoiceReference) -> bytes:
-        database, contract_id, digest = self._desk.database, contract.contract_id, invoice.digest_sha256
-        known = await database.read(lambda tx: contracts.invoice_of(tx, contract_id, digest))
+    async def document(self, contract: Contract, key: str, invoice: InvoiceReference) -> bytes:
+        """The bytes of an invoice, fetched and booked the first time."""
+        database, digest = self._desk.database, invoice.digest_sha256
+        known = await database.read(lambda tx: contracts.invoice_of(tx, key, digest))
         if known is not None:
             return known
         content = await fetch_invoice(self._desk.participant.client, contract, invoice)
-        now = self._now()
-        await database.write(lambda tx: contracts.put_invoice(tx, contract_id, digest, content, now))
+        document = read_invoice(content, invoice.url)
+        moment, own_id = self._desk.clocks.moment(), self._desk.participant.identity.subscriber_id
+
+        def keep(tx: Connection) -> None:
+            contracts.put_invoice(tx, key, digest, content, moment.wire)
+            book_invoice(tx, contract, document, own_id, moment.trade)
+
+        await database.write(keep)
         return content
 
     async def _offer(self, request: web.Request, search_id: str, offer_id: str) -> FoundOffer:
@@ -350,25 +368,6 @@ def _currency(found: FoundOffer) -> str:
     return priced.currency
 
 
-def _changes(members: Members) -> Changes:
-    changes = Changes(
-        energy_wh=members.optional("energy_wh", members.positive),
-        charge=members.optional("charge", members.window),
-        giveback=members.optional("giveback", members.window),
-        return_wh=members.optional("return_wh", members.integer),
-        billing=members.optional("billing", lambda name: _billing(members.child(name))),
-        paid_reference=members.optional("paid_reference", members.text),
-    )
-    if not changes.targets:
-        members.wrong(
-            "energy_wh", "Say what to change: energy_wh, charge, giveback, return_wh, billing or paid_reference."
-        )
-    return changes
-
-
-def _billing(members: Members) -> Billing:
-    email = members.optional("email", members.email)
-    others = {name: members.optional(name, members.text) for name in _BILLING}
-    billing = Billing(members.text("name"), email, **others)
-    members.done_here()
-    return billing
+def _part(request: web.Request, contract: Contract) -> Contract:
+    """The part that the query's ``item_id`` names; without it the first."""
+    return part_of(contract, request.query.get("item_id", contract.item_id))

@@ -175,6 +175,15 @@ class Members:
             self.wrong(name, "Write a JSON object here.")
         return Members(value, f"{self._pointer}/{name}", self._mistakes)
 
+    def children(self, name: str, most: int) -> list[Members]:
+        """The objects of the list at the member, from one to ``most``."""
+        value = self._get(name)
+        if not isinstance(value, list) or not 0 < len(value) <= most:
+            self.wrong(name, f"Write a list of 1 to {most} JSON objects.")
+            return []
+        inner = Members({str(index): one for index, one in enumerate(value)}, f"{self._pointer}/{name}", self._mistakes)
+        return [inner.child(str(index)) for index in range(len(value))]
+
     def wait_s(self) -> float:
         """How long to wait for an answer: from 0 to 30 seconds, 2 when the request does not say."""
         self._asked.append("wait_s")

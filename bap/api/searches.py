@@ -15,7 +15,8 @@ from bap.desk import Desk
 from bap.store import searches
 from bap.store.records import FoundOffer, Search
 from bap.waiting import Heard, until_quiet
-from energy.offers import DispatchMode, SearchIntent, SortBy
+from energy.offers import DispatchMode
+from energy.searches import SearchIntent, SortBy
 from node.callers import caller_of
 from node.problems import Problem, json_response
 from protocol.moments import timestamp_text

@@ -13,18 +13,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
+from bap.parts import with_each
 from bap.store.records import Contract, Failure, Request
-from energy.offers import (
-    FeedbackForm,
-    Message,
-    Negotiation,
-    Order,
-    OrderStatus,
-    Quote,
-    StorageUse,
-    SupportContact,
-    Tracking,
-)
+from energy.messages import Message
+from energy.offers import FeedbackForm, Negotiation, Order, OrderStatus, Quote, StorageUse, SupportContact, Tracking
 from energy.quantities import kilo_text
 from protocol.errors import ACTION_NOT_APPLICABLE, INVALID_REQUEST, QUOTE_UNAVAILABLE, TradeRefused
 from protocol.lifecycle import SETTLE, Stage, after
@@ -109,10 +101,11 @@ def update_answered(contract: Contract, told: Told) -> Contract:
     update = None if told.request is None else told.request.asked.update
     if update is None:
         raise Unusable(ACTION_NOT_APPLICABLE, "The operator answers an update that nobody asked for.", "/message/order")
-    use = update.applied_to(contract.use)
+    is_asked = told.request is not None and told.request.asked.item_id in {None, contract.item_id}
+    use = update.applied_to(contract.use) if is_asked else contract.use
     _check_same(order, contract, use)
     quote, agreed = _needed(order.quote, "quote"), contract.agreed
-    if update.targets & {"items", "fulfillments"}:
+    if is_asked and update.targets & {"items", "fulfillments"}:
         agreed = quote
     else:
         _check_total(order, contract)
@@ -191,6 +184,24 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "on_rating": rating_answered,
     }
 )
+
+
+def applied(action: str, contract: Contract, told: Told) -> Contract:
+    """The contract after an answer, battery by battery.
+
+    Raises:
+        Unusable, TradeRefused: as the change of one, or the answer is about other batteries than were asked for.
+    """
+    change = CHANGES[action]
+    if not isinstance(told.content, Order):
+        return change(contract, told)
+    orders = {order.item_id: order for order in told.content.each}
+    if orders.keys() != {part.item_id for part in contract.each}:
+        sentence = "The answer is about other batteries than were asked for."
+        raise Unusable(INVALID_REQUEST, sentence, "/message/order/items")
+    changed = with_each(contract, lambda part: change(part, replace(told, content=orders[part.item_id])))
+    error = next((part.error for part in changed.each if part.error is not None), None)
+    return replace(changed, error=error)
 
 
 def _order(told: Told) -> Order:

@@ -2,7 +2,7 @@
 
 It counts when it answers a search of ours under that search's message id. A platform may answer in several messages,
 in any order: what an offer's item said before is replaced, and where they are marked as pages
-(`energy.offers.CatalogPage`) the search knows how many are missing. An error means that this platform has nothing to
+(`energy.searches.CatalogPage`) the search knows how many are missing. An error means that this platform has nothing to
 offer.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from bap.store import searches
 from bap.store.records import FoundOffer
-from energy.offers import Catalog, CatalogPage, Offer
+from energy.searches import Catalog, CatalogPage, Offer
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.tolerances import TOLERANT
 from energy.wire.v1.tolerances.rules import Reading

@@ -20,10 +20,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bap.callbacks.answers import CHANGES, Told, Unusable
+from bap.callbacks.answers import Told, Unusable, applied
+from bap.parts import key_of, with_each
 from bap.store import contracts
 from bap.store.records import Contract, Failure, Request, RequestState
-from energy.offers import Message, Order
+from energy.messages import Message
+from energy.offers import Order
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT
 from energy.wire.v1.tolerances.rules import Known, Reading
@@ -88,8 +90,8 @@ def _decide(tx: Connection, received: Received, said: Message | Failure, now: da
         changed, ended = _refused(contract, request, said), RequestState.REFUSED
     else:
         changed, ended = _changed(contract, verified, Told(said, verified.context.timestamp, request))
-        if isinstance(said, Order) and said.live is not None and ended is RequestState.ANSWERED:
-            contracts.add_reading(tx, contract.contract_id, said.live, received.inbox_id)
+        if isinstance(said, Order) and ended is RequestState.ANSWERED:
+            _keep_readings(tx, contract, said, received.inbox_id)
     contracts.save(tx, replace(changed, updated_at=now))
     if request is not None:
         contracts.end_request(tx, request, ended, received.inbox_id)
@@ -100,9 +102,17 @@ def _changed(contract: Contract, verified: Verified, told: Told) -> tuple[Contra
     stage = after(contract.stage, action)
     error = None if contract.error is not None and contract.error.action == action else contract.error
     try:
-        return CHANGES[verified.action](replace(contract, stage=stage, error=error), told), RequestState.ANSWERED
+        moved = replace(with_each(contract, lambda part: replace(part, stage=stage, error=None)), error=error)
+        return applied(verified.action, moved, told), RequestState.ANSWERED
     except Unusable as reason:
         return replace(contract, error=reason.failure(action)), RequestState.REFUSED
+
+
+def _keep_readings(tx: Connection, contract: Contract, order: Order, inbox_id: int) -> None:
+    parts = {part.item_id: part for part in contract.each}
+    for told in order.each:
+        if told.live is not None:
+            contracts.add_reading(tx, key_of(contract, parts[told.item_id]), told.live, inbox_id)
 
 
 def _refused(contract: Contract, request: Request | None, failure: Failure) -> Contract:

@@ -125,6 +125,13 @@ def readings_of(tx: Connection, contract_id: str, limit: int) -> list[LiveState]
     return [decode(LiveState, row) for row in reversed(rows)]
 
 
+def readings_after(tx: Connection, contract_id: str, after_ms: int, limit: int) -> list[LiveState]:
+    """The first ``limit`` readings that were measured after that trade time, oldest first."""
+    later = (readings.c.contract_id == contract_id, readings.c.measured_at_ms > after_ms)
+    rows = tx.scalars(select(readings.c.live).where(*later).order_by(readings.c.measured_at_ms).limit(limit))
+    return [decode(LiveState, row) for row in rows]
+
+
 def put_invoice(tx: Connection, contract_id: str, digest_sha256: str, content: bytes, now: datetime) -> None:
     """Keep the exact bytes of an invoice document in place of an earlier one."""
     tx.execute(delete(invoices).where(invoices.c.contract_id == contract_id))

@@ -50,8 +50,9 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         inner = _reader(next(option for option in typing.get_args(hint) if option is not types.NoneType))
         return lambda raw: None if raw is None else inner(raw)
     if typing.get_origin(hint) is tuple:
-        entry = _reader(typing.get_args(hint)[0])
-        return lambda raw: tuple(map(entry, raw))
+        entry = typing.get_args(hint)[0]
+        # Looked up when there is something to read, since a record may hold others of its own kind.
+        return lambda raw: tuple(map(_reader(entry), raw)) if raw else ()
     if dataclasses.is_dataclass(hint):
         return _dataclass_reader(hint)
     if hint is datetime:

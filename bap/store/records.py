@@ -5,12 +5,11 @@ All are immutable; a change is a new record. Created, updated, sent and told tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from energy.offers import (
-    BatterySpecification,
     Billing,
     Cancellation,
     ConsentForm,
@@ -19,16 +18,15 @@ from energy.offers import (
     InvoiceReference,
     LiveState,
     Negotiation,
-    Offer,
     OrderStatus,
     Payment,
     Provider,
     Quote,
-    SearchIntent,
     StorageUse,
     SupportContact,
     UpdateRequest,
 )
+from energy.searches import BatterySpecification, Offer, SearchIntent
 from energy.tariffs import Tariff
 from node.callers import DEFAULT_ACCOUNT
 from protocol.lifecycle import Stage
@@ -109,7 +107,7 @@ class Contract:
     ``support`` are what the operator answered to track and support, ``feedback_url`` where it takes more words than a
     rating, ``tickets`` what it told of them last. ``cancellation_quote`` is what cancelling would have cost when it was
     asked last. ``negotiation`` is the price that was offered last, with what the operator answered. ``account``: whose
-    it is, as its search was.
+    it is, as its search was. ``others``: the further batteries of the same order (`bap.parts`).
     """
 
     contract_id: str
@@ -149,6 +147,12 @@ class Contract:
     tickets: tuple[Ticket, ...] = ()
     account: str = DEFAULT_ACCOUNT
     negotiation: Negotiation | None = None
+    others: tuple[Contract, ...] = ()
+
+    @property
+    def each(self) -> tuple[Contract, ...]:
+        """The record of each battery by itself."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
 
 
 class RequestState(StrEnum):
@@ -164,11 +168,12 @@ class RequestState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an answer has to be compared with: what an ``update`` changes (but for who pays, which is not kept here),
-    and whether a ``cancel`` only asks what it would cost.
+    and whether a ``cancel`` only asks what it would cost. ``item_id``: whose use changes, in an order of several.
     """
 
     update: UpdateRequest | None = None
     soft: bool = False
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

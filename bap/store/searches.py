@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from bap.store.documents import decode, encode
 from bap.store.records import Failure, FoundOffer, Search
 from bap.store.tables import answer_pages, answers, news, offers, searches
-from energy.offers import CatalogPage, Offer, SearchIntent
+from energy.searches import CatalogPage, Offer, SearchIntent
 from node.clocks import milliseconds, moment_of
 from node.database import lock, notify
 

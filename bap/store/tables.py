@@ -1,8 +1,9 @@
 """The tables of the producer's platform, beside inbox and outbox (`node.tables`).
 
 What is looked up has columns; the rest of a record is one JSON text (`bap.store.documents`). Wire times are
-milliseconds since the epoch, so is ``measured_at_ms``, which is trade time. ``inbox_id`` names the exact message
-that a row was made from. The migration in ``bap/versions`` creates them; a test compares the two.
+milliseconds since the epoch, so are ``measured_at_ms``, ``start_ms`` and ``end_ms``, which are trade time. ``inbox_id``
+names the exact message that a row was made from. The migration in ``bap/versions`` creates them; a test compares the
+two.
 """
 
 from __future__ import annotations
@@ -105,6 +106,28 @@ invoices = Table(
     Column("digest_sha256", String(64), nullable=False),
     Column("fetched_at_ms", BigInteger, nullable=False),
     Column("content", PersonalData, nullable=False),
+)
+
+own_intervals = Table(
+    "own_intervals",
+    metadata,
+    Column("contract_id", String(255), primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("energy_in_wh", BigInteger, nullable=False),
+    Column("energy_out_wh", BigInteger, nullable=False),
+    Column("quality", Integer, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+)
+
+bill_decisions = Table(
+    "bill_decisions",
+    metadata,
+    Column("contract_id", String(255), primary_key=True),
+    Column("verdict", String(16), nullable=False),
+    Column("digest_sha256", String(64), nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 

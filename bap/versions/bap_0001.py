@@ -92,9 +92,33 @@ def _create_trade() -> None:
         sa.Column("fetched_at_ms", sa.BigInteger, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
     )
+    _create_bills()
+
+
+def _create_bills() -> None:
+    op.create_table(
+        "own_intervals",
+        sa.Column("contract_id", sa.String(255), primary_key=True),
+        sa.Column("start_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("end_ms", sa.BigInteger, nullable=False),
+        sa.Column("energy_in_wh", sa.BigInteger, nullable=False),
+        sa.Column("energy_out_wh", sa.BigInteger, nullable=False),
+        sa.Column("quality", sa.Integer, nullable=False),
+        sa.Column("received_at_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "bill_decisions",
+        sa.Column("contract_id", sa.String(255), primary_key=True),
+        sa.Column("verdict", sa.String(16), nullable=False),
+        sa.Column("digest_sha256", sa.String(64), nullable=False),
+        sa.Column("decided_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    for table in ("bill_decisions", "own_intervals"):
+        op.drop_table(table)
     for table in ("invoices", "readings", "requests", "contracts", "offers", "answer_pages", "answers", "searches"):
         op.drop_table(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -17,6 +18,12 @@ from node.inbox import Decision, Received
 from protocol.errors import INVALID_REQUEST, PAYMENT_NOT_SUPPORTED, QUOTE_UNAVAILABLE, TradeRefused
 from protocol.lifecycle import Stage, after
 
+_TERMS = {
+    PaymentType.PRE_ORDER: "the quoted total has to be deposited before confirm, under the payment's id",
+    PaymentType.ON_FULFILLMENT: "the invoice comes when the energy has been returned, and is due then",
+    PaymentType.POST_FULFILLMENT: "the invoice comes when the energy has been returned",
+}
+
 
 async def handle(desk: Desk, received: Received) -> Decision:
     """Keep who pays, and answer with quote, payment terms and form."""
@@ -25,49 +32,54 @@ async def handle(desk: Desk, received: Received) -> Decision:
     peer = peer_of(received)
 
     def decide(tx: Connection) -> None:
-        known = trade.of_transaction(tx, peer.bap_id, peer.transaction_id)
-        stage = after(Stage.NEW if known is None else known.stage, "init")
-        assert known is not None  # The table has no init for a new transaction.
-        check_selection(known, order)
-        if known.quote_until < moment.wire:
+        known = trade.parts_of_transaction(tx, peer.bap_id, peer.transaction_id)
+        stage = after(known[0].stage if known else Stage.NEW, "init")
+        selected = selection_of(known, order)
+        if known[0].quote_until < moment.wire:
             raise TradeRefused(QUOTE_UNAVAILABLE, "The quote's time is over: select again.", "/message/order/quote")
         if order.billing is None:
             raise TradeRefused(INVALID_REQUEST, "Say in billing who pays.", "/message/order/billing")
-        check_payment(order)
-        contract = replace(
-            paid_by(known, order.billing, desk.settings),
-            peer=peer,
-            stage=stage,
-            state=ContractState.INITIATED,
-            state_at=moment.trade,
-            # Agreed to once for a selection: asking for the terms again changes nothing about that.
-            consent=known.consent or asked,
-            producer_meter_address=order.producer_meter_address or known.producer_meter_address,
-        )
-        trade.save(tx, contract)
-        desk.answer(tx, received, desk.order(tx, contract), moment)
+        check_payment(order, desk.settings.payments.payment_type)
+        parts = []
+        for part, wanted in selected:
+            contract = replace(
+                paid_by(part, order.billing, desk.settings),
+                peer=peer,
+                stage=stage,
+                state=ContractState.INITIATED,
+                state_at=moment.trade,
+                producer_meter_address=wanted.producer_meter_address or part.producer_meter_address,
+            )
+            parts.append(contract)
+        # Agreed to once for a selection: asking for the terms again changes nothing about that.
+        parts[0] = replace(parts[0], consent=known[0].consent or asked)
+        for part in parts:
+            trade.save(tx, part)
+        desk.answer(tx, received, desk.order_of_parts(tx, parts, {}), moment)
 
     return decide
 
 
-def check_selection(known: Contract, order: Order) -> None:
-    """Refuse an order for something else than what was quoted.
+def selection_of(known: Sequence[Contract], order: Order) -> list[tuple[Contract, Order]]:
+    """Each contract of a selection with what the order says of its battery.
 
     Raises:
-        TradeRefused: 40003.
+        TradeRefused: 40003, the order is for something else than what was quoted.
     """
-    if (order.item_id, order.use, order.mode) != (known.battery_id, known.use, known.mode):
+    wanted = {part.item_id: part for part in order.each}
+    quoted = {part.battery_id: (part.battery_id, part.use, part.mode) for part in known}
+    if {item_id: (item_id, part.use, part.mode) for item_id, part in wanted.items()} != quoted:
         sentence = "The quote is for another battery, amount, window or way of dispatch: select again."
         raise TradeRefused(QUOTE_UNAVAILABLE, sentence, "/message/order")
+    return [(part, wanted[part.battery_id]) for part in known]
 
 
-def check_payment(order: Order) -> None:
-    """Refuse every payment but the one after fulfillment.
+def check_payment(order: Order, offered: PaymentType) -> None:
+    """Refuse every payment term but the operator's.
 
     Raises:
         TradeRefused: 40004.
     """
-    offered = PaymentType.POST_FULFILLMENT
     if order.payment is not None and order.payment.payment_type is not offered:
-        sentence = f"Payment is {offered} here: the invoice comes when the energy has been returned."
+        sentence = f"Payment is {offered} here: {_TERMS[offered]}."
         raise TradeRefused(PAYMENT_NOT_SUPPORTED, sentence, "/message/order/payments/0/type")

@@ -6,6 +6,8 @@ All but the reading of the message are called in a decision, and take their lock
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,9 +17,11 @@ from bpp.capacity import Booking, refusals
 from bpp.catalog import ListedBattery
 from bpp.contracts import Contract, Peer
 from bpp.desk import Desk
-from bpp.store import fleet, spoken, trade
+from bpp.planner import place
+from bpp.store import books, fleet, spoken, trade
 from energy.limits import limits_of
-from energy.offers import Message, Order, StorageUse
+from energy.messages import Message
+from energy.offers import Order, StorageUse
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.tolerances import NOTHING_KNOWN, TOLERANT
 from energy.wire.v1.tolerances.rules import Known, Reading
@@ -106,28 +110,70 @@ def peer_of(received: Received) -> Peer:
     )
 
 
-def order_of_sender(tx: Connection, received: Received, order_id: str, path: str) -> Contract:
-    """The confirmed contract that the sender's message names at ``path``.
+def order_of_sender(tx: Connection, received: Received, order_id: str, path: str) -> list[Contract]:
+    """The contracts of the confirmed order that the sender's message names at ``path``.
 
     Raises:
         TradeRefused: 30010, no such order, or another BAP's, which is none of the sender's business.
     """
-    contract = trade.of_order(tx, received.verified.context.bap_id, order_id)
-    if contract is None:
+    parts = trade.parts_of_order(tx, received.verified.context.bap_id, order_id)
+    if not parts:
         raise TradeRefused(ORDER_NOT_FOUND, f"There is no order {order_id[:64]} of yours here.", path)
-    return contract
+    return parts
 
 
-def battery_of(tx: Connection, desk: Desk, order: Order) -> ListedBattery:
-    """The battery that the order names, its row locked.
+@contextmanager
+def of_part(number: int) -> Iterator[None]:
+    """A refusal within is about the ``number``-th part of the order, and its path says so."""
+    try:
+        yield
+    except TradeRefused as refusal:
+        place = number - 1
+        path = refusal.diagnosis.path.replace("/items/0", f"/items/{place}")
+        path = path.replace("/fulfillments/0", f"/fulfillments/{place}")
+        raise TradeRefused(refusal.trade_code, refusal.sentence, path) from None
+
+
+def batteries_of(tx: Connection, desk: Desk, order: Order) -> list[ListedBattery]:
+    """The batteries that the order names, all their rows locked in the order of their ids.
 
     Raises:
-        TradeRefused: 30001, 30004 or 30008, the provider, the battery or the way of dispatch is not offered.
+        TradeRefused: 30001, 30004 or 30008, the provider, a battery or the way of dispatch is not offered; 30000, they
+            are dispatched in two ways, or paid in two currencies.
     """
     if order.provider.provider_id != desk.provider.provider_id:
         sentence = f"Provider {order.provider.provider_id[:64]} is not here; we are {desk.provider.provider_id}."
         raise TradeRefused(PROVIDER_NOT_FOUND, sentence, PROVIDER_PATH)
-    listed = fleet.locked_battery(tx, order.item_id, desk.cancellation)
+    known = fleet.locked_batteries(tx, [part.item_id for part in order.each], desk.cancellation)
+    found: list[ListedBattery] = []
+    for number, part in enumerate(order.each, 1):
+        with of_part(number):
+            found.append(_offered(known.get(part.item_id), part))
+            _check_alike(order, found[0], part, found[-1])
+    return found
+
+
+def _check_alike(first: Order, first_listed: ListedBattery, part: Order, listed: ListedBattery) -> None:
+    """Refuse what can not be agreed to by one form and paid as one sum.
+
+    Raises:
+        TradeRefused: 30000.
+    """
+    if part.mode is not first.mode:
+        sentence = "All batteries of an order are dispatched in one way: order this one by itself."
+        raise TradeRefused(INVALID_REQUEST, sentence, MODE_PATH)
+    currency = first_listed.tariff.currency
+    if listed.tariff.currency != currency:
+        sentence = f"The first battery of this order is paid in {currency}: order this one by itself."
+        raise TradeRefused(INVALID_REQUEST, sentence, ITEM_PATH)
+
+
+def _offered(listed: ListedBattery | None, order: Order) -> ListedBattery:
+    """The battery, if it is offered as the order wants it.
+
+    Raises:
+        TradeRefused: 30004 or 30008.
+    """
     if listed is None or not listed.in_service:
         raise TradeRefused(ITEM_NOT_FOUND, f"Battery {order.item_id[:64]} is not on offer: search again.", ITEM_PATH)
     if order.mode not in listed.modes:
@@ -154,8 +200,14 @@ def at_price_of_now(
     """The battery at the price that its occupancy by all others makes for the use: from now on that price is fixed."""
     if not listed.tariff.occupancy:
         return listed
-    book = fleet.book_of(tx, listed.battery, moment, use.booked)
+    book = books.book_of(tx, listed.battery, moment, use.booked)
     return listed.at_price_of(book if known is None else book.without(known.contract_id), use)
+
+
+def placed(tx: Connection, listed: ListedBattery, contract: Contract, moment: Moment) -> Contract:
+    """The contract with its plan for the battery as it is booked now (`bpp.planner`); ``listed``'s row is locked."""
+    book = books.book_of(tx, listed.battery, moment, contract.use.booked).without(contract.contract_id)
+    return replace(contract, placement=place(listed.battery, book, contract.use))
 
 
 def check_capacity(tx: Connection, listed: ListedBattery, wanted: Booking, moment: Moment) -> None:
@@ -164,7 +216,7 @@ def check_capacity(tx: Connection, listed: ListedBattery, wanted: Booking, momen
     Raises:
         TradeRefused: 40002, with every limit that it breaks.
     """
-    book = fleet.book_of(tx, listed.battery, moment, wanted.booked)
+    book = books.book_of(tx, listed.battery, moment, wanted.booked)
     reasons = refusals(limits_of(listed.battery), book, wanted)
     if reasons:
         raise TradeRefused(QUANTITY_UNAVAILABLE, f"This does not fit: {'; '.join(reasons)}.", AMOUNT_PATH)

@@ -10,7 +10,7 @@ from bpp.desk import Desk
 from bpp.store import feedback, fleet, trade
 from bpp.store.feedback import Feedback
 from energy.offers import FeedbackForm, RatingRequest
-from energy.wire.v1.catalogs import FULFILLMENT_IDS
+from energy.wire.v1.fulfillments import fulfillment_id
 from node.ids import new_token
 from node.inbox import Decision, Received
 from protocol.errors import (
@@ -82,7 +82,6 @@ def _order_of(tx: Connection, received: Received, request: RatingRequest) -> Con
     contract = trade.of_order(tx, context.bap_id, request.rated_id)
     if contract is not None or request.category != FULFILLMENT:
         return contract
-    contract = trade.of_transaction(tx, context.bap_id, context.transaction_id)
-    if contract is None or not contract.is_order or FULFILLMENT_IDS[contract.mode] != request.rated_id:
-        return None
-    return contract
+    parts = trade.parts_of_transaction(tx, context.bap_id, context.transaction_id)
+    rated = (part for part in parts if fulfillment_id(part.mode, part.part_no) == request.rated_id)
+    return next((part for part in rated if part.is_order), None)

@@ -17,8 +17,8 @@ from bpp.capacity import Book
 from bpp.catalog import ListedBattery, offers_for, pages_of
 from bpp.desk import Desk
 from bpp.quotes import use_problems, window_problems
-from bpp.store import fleet, spoken
-from energy.offers import Catalog, Offer, SearchIntent
+from bpp.store import books, spoken
+from energy.searches import Catalog, Offer, SearchIntent
 from energy.wire.v1.writer import write
 from node.clocks import Moment
 from node.inbox import Decision, Received
@@ -55,7 +55,7 @@ async def _found(desk: Desk, intent: SearchIntent, moment: Moment) -> _Fleet:
         return []
     found = await desk.finder.find(intent, moment, desk.terms.offers_max, desk.settings.city_code)
     ids, window = [each.battery_id for each in found], None if intent.use is None else intent.use.booked
-    return await desk.database.read(lambda tx: fleet.with_books(tx, desk.cancellation, ids, moment, window))
+    return await desk.database.read(lambda tx: books.with_books(tx, desk.cancellation, ids, moment, window))
 
 
 def _messages(desk: Desk, intent: SearchIntent, known: _Fleet, moment: Moment, named: bool) -> list[Mapping[str, Any]]:

@@ -7,12 +7,13 @@ as said, and stays unpaid until the money is found; that alone may be told of an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from bpp.actions.lookups import ITEM_PATH, battery_of_contract, check_capacity, content_of, order_of_sender, peer_of
-from bpp.contracts import Contract, PaymentReport
+from bpp.contracts import Contract, PaymentReport, going_on
 from bpp.desk import Desk
 from bpp.quotes import quote_for, use_problems
 from bpp.store import fleet, trade
@@ -20,11 +21,13 @@ from bpp.taxes import paid_by
 from energy.battery import profile
 from energy.offers import ContractState, Payment, StorageUse, UpdateRequest
 from energy.quantities import kilo_text
+from energy.wire.v1.fulfillments import fulfillment_id
 from energy.wire.v1.updates import UPDATE_TARGETS
 from node.clocks import Moment
 from node.ids import new_uuid
 from node.inbox import Decision, Received
 from protocol.errors import (
+    FULFILLMENT_NOT_FOUND,
     INVALID_REQUEST,
     INVALID_UPDATE_TARGET,
     ITEM_NOT_FOUND,
@@ -52,27 +55,70 @@ async def handle(desk: Desk, received: Received) -> Decision:
     moment, quote_id = desk.moment(), new_uuid()
 
     def decide(tx: Connection) -> None:
-        known = order_of_sender(tx, received, request.order_id, _ORDER_ID_PATH)
-        after(known.stage, "update")
-        _check_target(known, request, received)
-        contract = replace(known, peer=replace(known.peer, bap_uri=peer_of(received).bap_uri), updated_at=moment.trade)
-        if request.targets & {"items", "fulfillments"}:
-            contract = _with_use(tx, desk, contract, request, moment, quote_id)
-        if request.billing is not None:
-            contract = paid_by(contract, request.billing, desk.settings)
-        if request.payment is not None:
-            contract = replace(contract, payment_report=_reported(known, request.payment, moment))
-        trade.save(tx, contract)
-        desk.answer(tx, received, desk.order(tx, contract), moment)
+        parts = order_of_sender(tx, received, request.order_id, _ORDER_ID_PATH)
+        after(going_on(parts).stage, "update")
+        _check_target(request, received)
+        changing = _changing(parts, request)
+        _check_stage(going_on(parts) if changing is None else parts[changing], request)
+        for index, part in enumerate(parts):
+            contract = replace(part, peer=replace(part.peer, bap_uri=peer_of(received).bap_uri))
+            contract = replace(contract, updated_at=moment.trade)
+            if index == changing:
+                contract = _with_use(tx, desk, contract, request, moment, quote_id)
+            if request.billing is not None:
+                contract = paid_by(contract, request.billing, desk.settings)
+            if request.payment is not None:
+                contract = replace(contract, payment_report=_reported(part, request.payment, moment))
+            trade.save(tx, contract)
+            parts[index] = contract
+        untold = dict.fromkeys(part.contract_id for part in parts)
+        desk.answer(tx, received, desk.order_of_parts(tx, parts, untold), moment)
 
     return decide
 
 
-def _check_target(known: Contract, request: UpdateRequest, received: Received) -> None:
+def _changing(parts: Sequence[Contract], request: UpdateRequest) -> int | None:
+    """Which part of the order another amount or window is for, from 0; None: neither changes.
+
+    Raises:
+        TradeRefused: 30004 a battery that is not of this order, 30008 no such fulfillment, 30000 none or two are named.
+    """
+    if request.item_id not in {None, *(part.battery_id for part in parts)}:
+        sentence = "A contract stays with its battery: cancel it and select another."
+        raise TradeRefused(ITEM_NOT_FOUND, sentence, ITEM_PATH)
+    if not request.targets & {"items", "fulfillments"}:
+        return None
+    if len(parts) == 1:
+        return 0
+    by_item = {part.battery_id: index for index, part in enumerate(parts)}
+    by_fulfillment = {fulfillment_id(part.mode, part.part_no): index for index, part in enumerate(parts)}
+    if request.fulfillment_id not in {None, *by_fulfillment}:
+        raise TradeRefused(
+            FULFILLMENT_NOT_FOUND, f"Name one of {', '.join(by_fulfillment)}.", f"{_FULFILLMENT_PATH}/id"
+        )
+    named = {by_item.get(request.item_id or ""), by_fulfillment.get(request.fulfillment_id or "")} - {None}
+    if len(named) != 1:
+        sentence = "Name the one battery of this order that changes: its item by id, or its fulfillment by id."
+        raise TradeRefused(INVALID_REQUEST, sentence, "/message/order")
+    return named.pop()
+
+
+def _check_stage(known: Contract, request: UpdateRequest) -> None:
+    """Refuse to change what is over.
+
+    Raises:
+        TradeRefused: 50002.
+    """
+    if known.stage is not Stage.ACTIVE and request.targets != {"payments"}:
+        sentence = f"The order is {known.stage}; of it, only payments can be updated."
+        raise TradeRefused(UPDATE_NOT_POSSIBLE, sentence, _ORDER_ID_PATH)
+
+
+def _check_target(request: UpdateRequest, received: Received) -> None:
     """Refuse a target that an order does not have, or that is not the message's.
 
     Raises:
-        TradeRefused: 30012 no such target, 30013 more than it names, 30000 less, 30004 another battery, 50002 over.
+        TradeRefused: 30012 no such target, 30013 more than it names, 30000 less.
     """
     targets, order = request.targets, received.verified.message.get("order", {})
     if not targets <= set(UPDATE_TARGETS):
@@ -82,9 +128,6 @@ def _check_target(known: Contract, request: UpdateRequest, received: Received) -
     if beyond:
         sentence = f"The order says {', '.join(beyond)}, which update_target does not name."
         raise TradeRefused(UPDATE_BEYOND_TARGET, sentence, f"/message/order/{beyond[0]}")
-    if request.item_id not in {None, known.battery_id}:
-        sentence = "A contract stays with its battery: cancel it and select another."
-        raise TradeRefused(ITEM_NOT_FOUND, sentence, ITEM_PATH)
     for target, given, missing in (
         ("items", request.energy_wh, "how much energy to store instead, as items[0].quantity.selected"),
         ("fulfillments", request.charge or request.giveback or request.return_wh, "another window or amount"),
@@ -93,9 +136,6 @@ def _check_target(known: Contract, request: UpdateRequest, received: Received) -
     ):
         if target in targets and given is None:
             raise TradeRefused(INVALID_REQUEST, f"Say {missing}.", f"/message/order/{target}")
-    if known.stage is not Stage.ACTIVE and targets != {"payments"}:
-        sentence = f"The order is {known.stage}; of it, only payments can be updated."
-        raise TradeRefused(UPDATE_NOT_POSSIBLE, sentence, _ORDER_ID_PATH)
 
 
 def _with_use(

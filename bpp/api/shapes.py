@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bpp.capacity import Booking
-from bpp.contracts import Contract
+from bpp.contracts import Contract, PaymentReport
 from bpp.desk import Desk
 from bpp.store.fleet import Reservation
 from bpp.store.money import IssuedInvoice
@@ -16,6 +16,7 @@ from energy.metering import Sample
 from energy.offers import LiveState, Quote
 from energy.quantities import decimal_text
 from energy.tariffs import Line
+from node.telemetry.sample_json import write_sample
 from protocol.moments import timestamp_text
 
 
@@ -24,6 +25,9 @@ def contract_json(contract: Contract, invoice: IssuedInvoice | None, desk: Desk)
     peer, plan, cancellation = contract.peer, contract.profile, contract.cancellation
     return {
         "contract_id": contract.contract_id,
+        "order_id": contract.order_id,
+        "part_no": contract.part_no,
+        "part_count": contract.part_count,
         "transaction_id": peer.transaction_id,
         "bap_id": peer.bap_id,
         "stage": contract.stage.value,
@@ -35,6 +39,7 @@ def contract_json(contract: Contract, invoice: IssuedInvoice | None, desk: Desk)
         "giveback_wh": plan.giveback_wh,
         "charge": window_json(contract.use.charge) | {"power_w": plan.charge_w},
         "giveback": window_json(contract.use.giveback) | {"power_w": plan.discharge_w},
+        "return_wh": contract.use.return_wh,
         "quote": quote_json(contract.quote),
         "consent": _consent_json(contract),
         "created_at": _time(contract.created_at),
@@ -45,7 +50,9 @@ def contract_json(contract: Contract, invoice: IssuedInvoice | None, desk: Desk)
             "reason_id": cancellation.reason_id,
             "reason": cancellation.reason,
             "time": timestamp_text(cancellation.time),
+            "cancelled_by": "CONSUMER" if cancellation.by_consumer else "PROVIDER",
         },
+        "payment_report": _report_json(contract.payment_report),
         "live": None if contract.told is None else live_json(contract.told.live),
         "invoice": None if invoice is None else invoice_json(invoice, desk),
         "undelivered": contract.undelivered,
@@ -80,17 +87,7 @@ def live_json(live: LiveState) -> dict[str, Any]:
 
 def sample_json(sample: Sample) -> dict[str, Any]:
     """A sample as telemetry takes it."""
-    return {
-        "battery_id": sample.battery_id,
-        "measured_at": timestamp_text(sample.measured_at),
-        "soc_percent": _percent(sample.soc),
-        "power_w": sample.power_w,
-        "energy_in_wh": sample.energy_in_wh,
-        "energy_out_wh": sample.energy_out_wh,
-        "sequence": sample.sequence,
-        "source": sample.source,
-        "quality": sample.quality.value,
-    }
+    return write_sample(sample)
 
 
 def reservation_json(reservation: Reservation) -> dict[str, Any]:
@@ -106,9 +103,11 @@ def reservation_json(reservation: Reservation) -> dict[str, Any]:
 
 
 def invoice_json(invoice: IssuedInvoice, desk: Desk) -> dict[str, Any]:
-    """An invoice and where its document is."""
+    """An invoice or a note and where its document is. ``total`` is what the producer owes by it."""
     return {
         "number": invoice.number,
+        "kind": invoice.kind.value,
+        "corrects": invoice.corrects,
         "contract_id": invoice.contract_id,
         "issued_at": timestamp_text(invoice.issued_at),
         "due_at": timestamp_text(invoice.due_at),
@@ -132,7 +131,20 @@ def _consent_json(contract: Contract) -> dict[str, Any] | None:
         "submission_id": consent.submission_id,
         "given_by": consent.given_by,
         "given_at": _time(consent.given_at),
+        "agreements": [
+            {"page": each.page.value, "at": timestamp_text(each.at), "digest_sha256": each.digest_sha256}
+            for each in consent.agreements
+        ],
     }
+
+
+def _report_json(report: PaymentReport | None) -> dict[str, Any] | None:
+    """That the other side says it has paid."""
+    if report is None:
+        return None
+    amount = report.amount
+    money = {"amount": amount.text, "currency": amount.currency}
+    return {"reference": report.reference, **money, "reported_at": timestamp_text(report.at)}
 
 
 def _line_json(line: Line) -> dict[str, Any]:

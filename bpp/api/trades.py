@@ -1,4 +1,4 @@
-"""The operator's API of what was sold: contracts, invoices, what the batteries have to do, and the trade's clock."""
+"""The operator's API of what was sold: contracts, what the batteries have to do, and the trade's clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bpp.api.requests import limit_of, time_of
-from bpp.api.shapes import contract_json, invoice_json, window_json
+from bpp.api.shapes import contract_json, window_json
 from bpp.contracts import Contract
 from bpp.desk import Desk
 from bpp.dispatch import Plan, schedule
@@ -27,7 +27,7 @@ _LAST_START = datetime.max.replace(tzinfo=UTC) - SCHEDULE_MAX
 
 
 class TradesApi:
-    """Contracts, invoices, dispatch and trade time, to read."""
+    """Contracts, dispatch and trade time, to read."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -36,11 +36,11 @@ class TradesApi:
         """Register the routes."""
         app.router.add_get(f"{prefix}/contracts", self._contracts)
         app.router.add_get(f"{prefix}/contracts/{{contract_id}}", self._contract)
-        app.router.add_get(f"{prefix}/invoices", self._invoices)
         app.router.add_get(f"{prefix}/dispatch", self._dispatch)
         app.router.add_get(f"{prefix}/trade-time", self._trade_time)
 
     async def _contracts(self, request: web.Request) -> web.Response:
+        """List the contracts, the latest first."""
         limit = limit_of(request)
 
         def read(tx: Connection) -> list[tuple[Contract, IssuedInvoice | None]]:
@@ -50,6 +50,7 @@ class TradesApi:
         return json_response({"contracts": [contract_json(each, invoice, self._desk) for each, invoice in found]})
 
     async def _contract(self, request: web.Request) -> web.Response:
+        """Show one contract."""
         contract_id = request.match_info["contract_id"]
         contract = await self._desk.database.read(lambda tx: trade.find(tx, contract_id))
         if contract is None:
@@ -57,12 +58,8 @@ class TradesApi:
         invoice = await self._desk.database.read(lambda tx: money.of_contract(tx, contract_id))
         return json_response(contract_json(contract, invoice, self._desk))
 
-    async def _invoices(self, request: web.Request) -> web.Response:
-        limit = limit_of(request)
-        found = await self._desk.database.read(lambda tx: money.issued(tx, limit))
-        return json_response({"invoices": [invoice_json(invoice, self._desk) for invoice in found]})
-
     async def _dispatch(self, request: web.Request) -> web.Response:
+        """List what the batteries have to do, and when."""
         clocks, now = self._desk.participant.clocks, self._desk.moment().trade
         window = _window(request, now)
         batteries = await self._desk.database.read(fleet.known_ids)
@@ -79,6 +76,7 @@ class TradesApi:
         )
 
     async def _trade_time(self, _request: web.Request) -> web.Response:
+        """Tell the clock of the trade."""
         settings = self._desk.participant.clocks.trade_time
         return json_response(
             {

@@ -1,4 +1,4 @@
-"""Samples of the batteries' meters, the newest of each battery, and what is wrong with them."""
+"""Samples of the batteries' meters, the newest of each battery, what is wrong with them, and their rollups."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +18,7 @@ def upgrade() -> None:
         *_reading_columns(),
         sqlite_with_rowid=False,
     )
+    op.create_index("samples_of_a_battery", "samples", ["battery_id", "time_ms"])
     op.create_table(
         "latest_samples",
         sa.Column("battery_id", sa.String(255), primary_key=True),
@@ -55,10 +56,14 @@ def upgrade() -> None:
         sa.Column("sentence", sa.Text, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
     )
+    _create_history()
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    op.drop_index("rollups_age", "rollups")
+    for table in ("unrolled", "rollups"):
+        op.drop_table(table)
     tables = ("set_aside", "telemetry_problems", "meter_changes", "meter_states", "latest_samples", "samples")
     for table in tables:
         op.drop_table(table)
@@ -75,4 +80,41 @@ def _reading_columns() -> "tuple[sa.Column[object], ...]":
         sa.Column("quality", sa.String(8), nullable=False),
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("doubts", sa.String(255)),
+    )
+
+
+def _create_history() -> None:
+    op.create_table(
+        "rollups",
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("step_s", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("start_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("samples", sa.Integer, nullable=False),
+        sa.Column("trusted", sa.Integer, nullable=False),
+        *_spread_columns("soc"),
+        *_spread_columns("power"),
+        sa.Column("energy_in_wh", sa.BigInteger, nullable=False),
+        sa.Column("energy_out_wh", sa.BigInteger, nullable=False),
+        sa.Column("reading_ms", sa.BigInteger),
+        sa.Column("reading_in_wh", sa.BigInteger),
+        sa.Column("reading_out_wh", sa.BigInteger),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("rollups_age", "rollups", ["step_s", "start_ms"])
+    op.create_table(
+        "unrolled",
+        sa.Column("slot_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("battery_id", sa.String(255), primary_key=True),
+        sa.Column("marks", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _spread_columns(name: str) -> "tuple[sa.Column[object], ...]":
+    return (
+        sa.Column(f"{name}_count", sa.Integer, nullable=False),
+        sa.Column(f"{name}_total", sa.BigInteger),
+        sa.Column(f"{name}_least", sa.BigInteger),
+        sa.Column(f"{name}_most", sa.BigInteger),
+        sa.Column(f"{name}_last", sa.BigInteger),
     )

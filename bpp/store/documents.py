@@ -11,9 +11,13 @@ from typing import Any
 
 import orjson
 
+from bpp.bargaining import Bargain
 from bpp.catalog import ListedBattery
+from bpp.contracts import Agreement, FormPage, PaymentReport
 from bpp.fleet_json import read_battery, write_battery
-from energy.offers import Billing, Cancellation, CancellationTerms, LiveState, Quality, Quote
+from bpp.planner import Placement
+from energy.intervals import Interval
+from energy.offers import Billing, Cancellation, CancellationTerms, LiveState, Quality, Quote, StorageUse
 from energy.quantities import Money, decimal_text
 from energy.tariffs import Line, LineTitle
 from node.clocks import milliseconds, moment_of
@@ -60,14 +64,41 @@ def quote_of(text: str) -> Quote:
     return Quote(content["quote_id"], lines, Money(content["total_minor"], currency), content["ttl_s"])
 
 
-def billing_text(billing: Billing | None) -> str | None:
+def agreements_text(agreements: tuple[Agreement, ...]) -> str:
+    """What was agreed to, page by page."""
+    return orjson.dumps([[each.page.value, milliseconds(each.at), each.digest_sha256] for each in agreements]).decode()
+
+
+def agreements_of(text: str) -> tuple[Agreement, ...]:
+    """The inverse of `agreements_text`."""
+    return tuple(Agreement(FormPage(page), moment_of(at_ms), digest) for page, at_ms, digest in orjson.loads(text))
+
+
+def bargain_text(bargain: Bargain | None) -> str | None:
+    """How far the price was bargained."""
+    if bargain is None:
+        return None
+    offered = None if bargain.offered is None else [bargain.offered.amount_minor, bargain.offered.currency]
+    return _text({"discount": str(bargain.discount), "rounds_left": bargain.rounds_left, "offered": offered})
+
+
+def bargain_of(text: str | None) -> Bargain | None:
+    """The inverse of `bargain_text`."""
+    if text is None:
+        return None
+    content = orjson.loads(text)
+    offered = None if content["offered"] is None else Money(*content["offered"])
+    return Bargain(Decimal(content["discount"]), content["rounds_left"], offered)
+
+
+def billing_json(billing: Billing) -> bytes:
     """Who pays."""
-    return None if billing is None else _text(asdict(billing))
+    return orjson.dumps(asdict(billing))
 
 
-def billing_of(text: str | None) -> Billing | None:
-    """The inverse of `billing_text`."""
-    return None if text is None else Billing(**orjson.loads(text))
+def billing_of(content: bytes) -> Billing:
+    """The inverse of `billing_json`."""
+    return Billing(**orjson.loads(content))
 
 
 def cancellation_text(cancellation: Cancellation | None) -> str | None:
@@ -92,6 +123,30 @@ def cancellation_of(text: str | None) -> Cancellation | None:
     return Cancellation(content["by_consumer"], content["reason_id"], content["reason"], moment_of(content["time_ms"]))
 
 
+def payment_report_text(report: PaymentReport | None) -> str | None:
+    """That it is said to be paid."""
+    if report is None:
+        return None
+    amount = report.amount
+    return _text(
+        {
+            "reference": report.reference,
+            "amount_minor": amount.amount_minor,
+            "currency": amount.currency,
+            "at_ms": milliseconds(report.at),
+        }
+    )
+
+
+def payment_report_of(text: str | None) -> PaymentReport | None:
+    """The inverse of `payment_report_text`."""
+    if text is None:
+        return None
+    content = orjson.loads(text)
+    amount = Money(content["amount_minor"], content["currency"])
+    return PaymentReport(content["reference"], amount, moment_of(content["at_ms"]))
+
+
 def live_text(live: LiveState | None) -> str | None:
     """What was told of a battery's state."""
     if live is None:
@@ -111,6 +166,42 @@ def live_of(text: str | None) -> LiveState | None:
         "quality": Quality(content["quality"]),
     }
     return LiveState(**(content | exact))
+
+
+def placement_text(placement: Placement | None) -> str | None:
+    """When a contract is carried out, and why then."""
+    if placement is None:
+        return None
+    windows = {"charge": placement.charge, "giveback": placement.giveback}
+    sold = {"charge": placement.use.charge, "giveback": placement.use.giveback}
+    return _text(
+        {
+            "planned": {name: _window_ms(window) for name, window in windows.items()},
+            "sold": {name: _window_ms(window) for name, window in sold.items()},
+            "energy_wh": placement.use.energy_wh,
+            "return_wh": placement.use.return_wh,
+            "reasons": placement.reasons,
+        }
+    )
+
+
+def placement_of(text: str | None) -> Placement | None:
+    """The inverse of `placement_text`."""
+    if text is None:
+        return None
+    content = orjson.loads(text)
+    sold = {name: _window_of(edges) for name, edges in content["sold"].items()}
+    planned = {name: _window_of(edges) for name, edges in content["planned"].items()}
+    use = StorageUse(content["energy_wh"], sold["charge"], sold["giveback"], content["return_wh"])
+    return Placement(use, planned["charge"], planned["giveback"], tuple(content["reasons"]))
+
+
+def _window_ms(window: Interval) -> list[int]:
+    return [milliseconds(window.start), milliseconds(window.end)]
+
+
+def _window_of(edges: list[int]) -> Interval:
+    return Interval(*(moment_of(edge) for edge in edges))
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, delete, func, select
 
+from bpp.store import unrolled
 from bpp.store.rows import insert_into, put
 from bpp.store.samples import Key
 from bpp.store.tables import meter_changes, meter_states, set_aside, telemetry_problems
@@ -90,6 +91,7 @@ def confirm_change(tx: Connection, battery_id: str, changed_at: datetime, confir
     """From ``changed_at`` on the registers are another meter's; what the old one's were doubted for is over."""
     key = {"battery_id": battery_id, "changed_at_ms": milliseconds(changed_at)}
     put(tx, meter_changes, key | {"confirmed_by": confirmed_by, "note": note})
+    unrolled.mark_since(tx, battery_id, changed_at)
     known = states(tx, [battery_id]).get(battery_id)
     if known is not None:
         save_states(tx, {battery_id: with_new_meter(known)})

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_
 
+from bpp.store import unrolled
 from bpp.store.rows import insert_into
 from bpp.store.tables import latest_samples, samples
 from energy.intervals import Interval
@@ -56,6 +57,7 @@ def store(tx: Connection, taken: Sequence[Sample], doubts: Mapping[int, str]) ->
     stored = {(row.time_ms, row.battery_id) for row in returned}
     if stored:
         _put_latest(tx, ordered)
+        unrolled.mark(tx, stored)
         notify(tx, CHANNEL)
     return stored
 
@@ -87,6 +89,12 @@ def within(tx: Connection, battery_id: str, window: Interval) -> list[Sample]:
     """A battery's samples of a window, in order."""
     ours = and_(samples.c.battery_id == battery_id, *_during(window))
     return [_sample_of(row) for row in tx.execute(select(samples).where(ours).order_by(samples.c.time_ms))]
+
+
+def of_some(tx: Connection, battery_ids: Iterable[str], window: Interval) -> list[Sample]:
+    """The samples of several batteries in a window, in order of time."""
+    theirs = and_(samples.c.battery_id.in_(sorted(set(battery_ids))), *_during(window))
+    return [_sample_of(row) for row in tx.execute(select(samples).where(theirs).order_by(samples.c.time_ms))]
 
 
 def reach_of(tx: Connection, battery_id: str, window: Interval) -> Interval:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, select
 from bpp.store.rows import put
 from bpp.store.tables import spoken
 from energy.intervals import Interval
-from energy.offers import DispatchMode, SearchIntent
+from energy.offers import DispatchMode
+from energy.searches import SearchIntent
 from energy.wire.v1.tolerances.rules import Known
 from node.clocks import milliseconds, moment_of
 

@@ -5,13 +5,16 @@ Beckn's BECKN-005 gives the codes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance import messages
 from conformance.bench import Bench
 from conformance.conversation import acknowledged, error_of, nothing_called_back, refused
 from conformance.messages import UNKNOWN_ID, Letter, Pick
 from conformance.peer import Sent
-from conformance.verdicts import Afterwards
+from conformance.verdicts import Afterwards, NotReached
 from energy.offers import StatusRequest
+from energy.orders import together
 from node.ids import new_uuid
 from protocol.errors import ITEM_NOT_FOUND, ORDER_NOT_FOUND
 
@@ -19,6 +22,21 @@ from protocol.errors import ITEM_NOT_FOUND, ORDER_NOT_FOUND
 async def unknown_item(bench: Bench) -> None:
     """``select`` of an item that the target's provider does not have."""
     await _error_callback(bench, _select(bench, await bench.trade.catalog()), ITEM_NOT_FOUND)
+
+
+async def unknown_beside(bench: Bench) -> None:
+    """``select`` of an item together with one that the provider does not have: refused whole, by NACK or callback."""
+    pick = await bench.trade.catalog()
+    if pick.item_id is None:
+        raise NotReached("it needs a catalog that offers something for the use that was searched for")
+    known = messages.order(pick, bench.use)
+    letter = bench.writer.letter("select", together([known, replace(known, item_id=UNKNOWN_ID)]))
+    sent = await bench.send(letter)
+    if sent.answer.nack is None:
+        arrival = await bench.callback(letter, sent, bench.limits.callback_s)
+        verified = await bench.verified(letter, sent, arrival)
+        if not error_of(verified.content):
+            raise sent.breach("an error for the whole order", "a quote for a part of it")
 
 
 async def unknown_order(bench: Bench) -> None:

@@ -14,8 +14,9 @@ from conformance.conversation import error_of
 from conformance.messages import Letter
 from conformance.peer import Sent
 from conformance.verdicts import Afterwards, NotReached
-from energy.offers import CatalogPage, Negotiation, Order, Place
+from energy.offers import Negotiation, Order, Place
 from energy.quantities import Money
+from energy.searches import CatalogPage
 from energy.wire.v1.catalogs import read_page
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError

@@ -11,7 +11,8 @@ from conformance.conversation import error_of
 from conformance.messages import Letter
 from conformance.peer import Sent
 from conformance.verdicts import Breach
-from energy.offers import Message, RatingRequest, SupportRequest, TrackRequest, UpdateRequest
+from energy.messages import Message
+from energy.offers import RatingRequest, SupportRequest, TrackRequest, UpdateRequest
 from protocol.errors import INVALID_RATING, INVALID_UPDATE_TARGET, TRACKING_NOT_SUPPORTED
 
 _RATING, _NO_RATING = Decimal(5), Decimal(99)

@@ -20,10 +20,8 @@ from energy.offers import (
     ConsentForm,
     ContractState,
     DispatchMode,
-    FreeSlot,
     InvoiceReference,
     LiveState,
-    Offer,
     Order,
     OrderStatus,
     Payment,
@@ -32,10 +30,10 @@ from energy.offers import (
     Provider,
     Quality,
     Quote,
-    SearchIntent,
     StorageUse,
     UpdateRequest,
 )
+from energy.searches import FreeSlot, Offer, SearchIntent
 from energy.settlement import planned_usage, settle
 from energy.tariffs import lines_total, price
 from protocol.lifecycle import Stage

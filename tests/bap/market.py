@@ -20,16 +20,14 @@ from aiohttp import web
 
 from bap.app import Bap
 from bap.settings import BapSettings
+from energy.messages import Message
 from energy.offers import (
     Cancellation,
     CancelRequest,
-    Catalog,
     ContractState,
     FeedbackForm,
-    Message,
     Order,
     OrderStatus,
-    SearchIntent,
     StorageUse,
     SupportContact,
     SupportRequest,
@@ -37,6 +35,7 @@ from energy.offers import (
     TrackRequest,
     UpdateRequest,
 )
+from energy.searches import Catalog, SearchIntent
 from energy.wire.v1.reader import read
 from energy.wire.v1.writer import write
 from node.ids import new_uuid

@@ -16,10 +16,11 @@ from bap.bills import Agreement, compare
 from energy.battery import profile
 from energy.discounts import discounted
 from energy.intervals import slots
-from energy.invoices import Invoice, Party, document_bytes, evidence
+from energy.invoices import Invoice, Kind, Party, document_bytes, evidence
+from energy.invoices.corrections import turned
 from energy.metering import MeterInterval, ReadingQuality
 from energy.offers import Quote, StorageUse
-from energy.settlement import planned_usage, settle
+from energy.settlement import Settlement, planned_usage, settle
 from energy.tariffs import Tariff, lines_total, price
 from tests.energy.examples import BATTERY, TARIFF, USE, hours, tariffs, uses
 
@@ -49,7 +50,12 @@ def readings(use: StorageUse = USE, *, in_wh: int = 18_000, out_wh: int = 16_000
 def invoice(agreement: Agreement, metered: tuple[MeterInterval, ...]) -> dict[str, Any]:
     """The document as its operator would send it, through its bytes."""
     settled = settle(agreement.tariff, agreement.use, agreement.profile, metered, agreement.discount)
-    issued = Invoice(
+    return document_of(issued_for(agreement, settled), metered)
+
+
+def issued_for(agreement: Agreement, settled: Settlement) -> Invoice:
+    """The operator's invoice for a settlement."""
+    return Invoice(
         number="BB/26-27/000001",
         issued_at=agreement.use.giveback.end,
         due_at=agreement.use.giveback.end + timedelta(days=15),
@@ -63,6 +69,10 @@ def invoice(agreement: Agreement, metered: tuple[MeterInterval, ...]) -> dict[st
         service_code=agreement.tariff.tax.code,
         evidence=evidence(settled),
     )
+
+
+def document_of(issued: Invoice, metered: tuple[MeterInterval, ...]) -> dict[str, Any]:
+    """The document of an invoice, through its bytes."""
     document: dict[str, Any] = orjson.loads(document_bytes(issued, metered))
     return document
 
@@ -218,5 +228,19 @@ def test_any_other_document_is_compared_without_a_crash(changed: dict[str, Any])
     check = compare(AGREED, DOCUMENT | changed)
     untouched = {"document", "note", "number", "date", "issued_at", "due_at", "seller", "buyer"}
     untouched |= {"place_of_supply", "place_of_supply_name", "reverse_charge", "service", "title", "wording", "regime"}
+    untouched |= {"time_zone"}
     untouched |= {"due_date", "late_fee_percent", "corrects", "pay_to", "intervals_csv_sha256"}
     assert check.accepted == (set(changed) <= untouched)
+
+
+def test_a_statement_of_what_the_operator_pays_is_held_against_the_same_tariff() -> None:
+    buying = replace(TARIFF, rates=(replace(TARIFF.rates[1], price=Decimal("-0.85")),))
+    agreement = agreed(tariff=buying)
+    settled = settle(buying, agreement.use, agreement.profile, readings())
+    assert settled.total.text == "-288.86"
+    invoiced = issued_for(agreement, settled)
+    sold = replace(invoiced, kind=Kind.PURCHASE_STATEMENT, lines=turned(settled.lines), total=-settled.total)
+    document = document_of(sold, readings())
+    assert compare(agreement, document, readings()).differences == ()
+    as_invoice = compare(agreement, document | {"document": "invoice"}, readings()).differences
+    assert "STORAGE_THROUGHPUT_CHARGE: 244.80 INR is billed, the tariff makes it -244.80 INR" in as_invoice

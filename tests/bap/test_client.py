@@ -175,7 +175,7 @@ def test_both_clients_have_the_same_methods() -> None:
     def methods(kind: type) -> set[str]:
         return {name for name in vars(kind) if not name.startswith("_")}
 
-    assert methods(BapClient) == methods(AsyncBapClient) == {*(name for name, *_ in CALLS), "follow", "close"}
+    assert methods(BapClient) == methods(AsyncBapClient) == {*(name for name, *_ in CALLS), "follow", "live", "close"}
 
 
 PROBLEM = {

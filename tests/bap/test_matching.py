@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bap.matching import rank, unusable
 from energy.battery import Battery, profile
-from energy.offers import CancellationTerms, DispatchMode, Offer, Place, Provider, SearchIntent, StorageUse
+from energy.offers import CancellationTerms, DispatchMode, Place, Provider, StorageUse
+from energy.searches import Offer, SearchIntent
 from energy.settlement import planned_usage
 from energy.tariffs import Rate, RateUnit, Tariff, lines_total, price
 from tests.energy.examples import BATTERY, TARIFF, USE, batteries, hours, tariffs, uses

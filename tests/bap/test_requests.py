@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from bap.app import VERSIONS
-from bap.requests import Changes, Rated, Requests, Sent
+from bap.requests import Changes, Choice, Rated, Requests, Sent
 from bap.store import contracts, searches
 from bap.store.records import Contract, Failure, Request, RequestState
 from energy.offers import (
@@ -23,12 +23,12 @@ from energy.offers import (
     DispatchMode,
     Order,
     RatingRequest,
-    SearchIntent,
     StatusRequest,
     SupportRequest,
     TrackRequest,
     UpdateRequest,
 )
+from energy.searches import SearchIntent
 from energy.wire.v1.reader import read
 from node.participant import Participant
 from node.problems import Problem
@@ -126,7 +126,7 @@ async def test_a_search_goes_to_the_gateway_and_names_no_operator(office: Office
 
 async def test_a_selection_asks_the_operator_for_a_quote_of_the_searched_use(office: Office) -> None:
     await office.database.write(lambda tx: searches.add(tx, SEARCH))
-    sent = await office.database.write(lambda tx: office.requests.select(tx, FOUND, None, None, NOW))
+    sent = await office.database.write(lambda tx: office.requests.select(tx, [Choice(FOUND)], NOW))
     ((destination, context, content),) = await office.letters()
     assert (destination, context.bpp_id, context.bpp_uri) == (BPP_URI, "bpp.test", BPP_URI)
     assert (context.transaction_id, context.message_id) == (SEARCH.search_id, sent.request.message_id)
@@ -138,7 +138,9 @@ async def test_a_selection_asks_the_operator_for_a_quote_of_the_searched_use(off
 
 async def test_a_selection_may_name_another_amount_and_way_of_dispatch(office: Office) -> None:
     await office.database.write(lambda tx: searches.add(tx, SEARCH))
-    await office.database.write(lambda tx: office.requests.select(tx, FOUND, 100_000, DispatchMode.MANUAL, NOW))
+    await office.database.write(
+        lambda tx: office.requests.select(tx, [Choice(FOUND, 100_000, DispatchMode.MANUAL)], NOW)
+    )
     ((_, _, content),) = await office.letters()
     assert (content.use.energy_wh, content.mode) == (100_000, DispatchMode.MANUAL)
 
@@ -147,7 +149,7 @@ async def test_a_selection_may_name_another_amount_and_way_of_dispatch(office: O
 async def test_only_the_first_contract_of_a_search_has_its_transaction(office: Office, taken: int) -> None:
     await office.database.write(lambda tx: searches.add(tx, SEARCH))
     for _ in range(taken + 1):
-        sent = await office.database.write(lambda tx: office.requests.select(tx, FOUND, None, None, NOW))
+        sent = await office.database.write(lambda tx: office.requests.select(tx, [Choice(FOUND)], NOW))
     assert (sent.contract.contract_id == SEARCH.search_id) is (taken == 0)
     assert len({context.transaction_id for _, context, _ in await office.letters()}) == taken + 1
 
@@ -156,14 +158,16 @@ async def test_what_an_offer_does_not_have_can_not_be_selected(office: Office) -
     await office.database.write(lambda tx: searches.add(tx, SEARCH))
     manual = replace(FOUND, offer=replace(OFFER, modes=(DispatchMode.MANUAL,)))
     with pytest.raises(Problem, match="Hebbal 1 offers Manual Dispatch, not Automatic Dispatch"):
-        await office.database.write(lambda tx: office.requests.select(tx, manual, None, DispatchMode.AUTOMATIC, NOW))
+        await office.database.write(
+            lambda tx: office.requests.select(tx, [Choice(manual, None, DispatchMode.AUTOMATIC)], NOW)
+        )
     assert await office.letters() == []
 
 
 async def test_a_search_without_windows_can_not_become_a_contract(office: Office) -> None:
     await office.database.write(lambda tx: searches.add(tx, replace(SEARCH, intent=SearchIntent(1_000))))
     with pytest.raises(Problem, match="no windows"):
-        await office.database.write(lambda tx: office.requests.select(tx, FOUND, None, None, NOW))
+        await office.database.write(lambda tx: office.requests.select(tx, [Choice(FOUND)], NOW))
 
 
 @pytest.mark.parametrize(

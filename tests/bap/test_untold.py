@@ -14,7 +14,7 @@ from bap.matching import rank, unusable
 from bap.monitoring import behind_plan
 from bap.paperwork import differences
 from bap.store.records import FoundOffer, Search
-from energy.offers import Offer, UnitPrice
+from energy.searches import Offer, UnitPrice
 from protocol.lifecycle import Stage
 from tests.bap.examples import FOUND, INITIALISED, OFFER, SEARCH, contract, invoice_bytes
 from tests.bap.test_monitoring import LIVE

@@ -11,9 +11,10 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from energy.battery import Battery
+from energy.calendars import When
 from energy.intervals import Interval
 from energy.offers import Place, StorageUse
-from energy.tariffs import Rate, RateUnit, Tariff, india_gst
+from energy.tariffs import Discount, OccupancyStep, Rate, RateUnit, Tariff, india_gst
 
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -95,14 +96,42 @@ def uses(draw: st.DrawFn) -> StorageUse:
     )
 
 
+ZONES = ("UTC", "Asia/Kolkata", "Europe/Berlin", "America/St_Johns")
+
+
+@st.composite
+def whens(draw: st.DrawFn) -> When:
+    """Any times of a year."""
+    start, end = draw(
+        st.lists(st.integers(0, 96).map(lambda quarter: quarter * 15), min_size=2, max_size=2, unique=True)
+    )
+    return When(
+        months=tuple(sorted(draw(st.sets(st.integers(1, 12))))),
+        weekdays=tuple(sorted(draw(st.sets(st.integers(1, 7))))),
+        from_minute=start,
+        until_minute=end,
+    )
+
+
 @st.composite
 def tariffs(draw: st.DrawFn) -> Tariff:
-    """Tariffs of one to four rates in a currency with no, two or three decimals, taxed in India or not at all."""
-    rate = st.builds(Rate, st.sampled_from(RateUnit), st.decimals("0", "5000", places=4))
+    """Tariffs of one to four rates with all their terms, in a currency with no, two or three decimals."""
+    rate = st.builds(Rate, st.sampled_from(RateUnit), st.decimals("0", "5000", places=4), st.none() | whens())
     taxed = india_gst(draw(st.booleans()))
+    percent = st.decimals("0", "90", places=2)
+    discount = st.builds(Discount, st.just("early"), percent, st.integers(0, 10**6), st.integers(0, 10))
+    step = st.builds(OccupancyStep, st.integers(0, 100), st.decimals("-50", "200", places=2))
+    rates = tuple(draw(st.lists(rate, min_size=1, max_size=4)))
+    is_fixed = draw(st.booleans())
     return Tariff(
         tariff_id="drawn",
         currency=draw(st.sampled_from(["INR", "JPY", "KWD"])),
-        rates=tuple(draw(st.lists(rate, min_size=1, max_size=4))),
+        rates=rates,
         tax=taxed,
+        time_zone=draw(st.sampled_from(ZONES)) if any(each.when is not None for each in rates) else "UTC",
+        discounts=tuple(draw(st.lists(discount, max_size=2))),
+        minimum=draw(st.none() | st.decimals("0", "9999", places=2)),
+        floor_per_kwh=draw(st.none() | st.decimals("0", "20", places=3)),
+        occupancy=() if is_fixed else tuple(draw(st.lists(step, max_size=3))),
+        change_percent=draw(st.none() | st.decimals("-50", "200", places=2)) if is_fixed else None,
     )

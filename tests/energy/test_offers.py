@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from energy.offers import SearchIntent, StorageUse
+from energy.offers import StorageUse
+from energy.searches import SearchIntent
 from tests.energy.examples import BATTERY, USE, hours
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from beckn_battery.network import Network
-from energy.offers import Catalog, ContractState, Order, OrderStatus, SupportContact
+from energy.offers import ContractState, Order, OrderStatus, SupportContact
+from energy.searches import Catalog
 from energy.wire.v1.reader import read
 from protocol.actions import Role
 from protocol.verification import Verified

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from energy.offers import Catalog, Provider
+from energy.offers import Provider
+from energy.searches import Catalog
 from energy.wire.v1.writer import write
 from node import tables
 from node.client import Answer

@@ -12,19 +12,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from energy.offers import (
-    PAGES_MAX,
-    BatterySpecification,
-    CancellationTerms,
-    Catalog,
-    CatalogPage,
-    DispatchMode,
-    Offer,
-    Place,
-    Provider,
-)
+from energy.offers import CancellationTerms, DispatchMode, Place, Provider
+from energy.searches import PAGES_MAX, BatterySpecification, Catalog, CatalogPage, Offer
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
+from energy.wire.v1.fulfillments import FULFILLMENT_IDS
 from energy.wire.v1.measures import energy_quantity, price_of_rate, read_energy, read_kilo, read_share
 from energy.wire.v1.profiles import profile_group, read_profile
 from energy.wire.v1.searches import ITEM_CODE, check_item_code
@@ -41,7 +33,6 @@ from energy.wire.v1.texts import (
     whole_of,
 )
 
-FULFILLMENT_IDS = {DispatchMode.AUTOMATIC: "automatic-dispatch", DispatchMode.MANUAL: "manual-dispatch"}
 _Value = TypeVar("_Value")
 _SPECIFICATION = "battery-specification"
 _PAGE = "catalog-page"

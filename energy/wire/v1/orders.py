@@ -1,16 +1,14 @@
 """Orders: a storage contract as Beckn's Order, at any stage from ``select`` to the settled invoice (ENERGY 1.5).
 
-One order has one item (the battery, with the amount of energy as ``quantity.selected``) and one fulfillment (how it is
-dispatched, with the two windows as stops). What an action needs beyond these is the table `NEEDS`: the writer
-refuses to leave it out, and the schemas of ``schemas/battery-storage`` ask for the same.
-
-A price that is bargained for stands in ``items[].price`` (`energy.wire.v1.negotiations`).
+An order has an item and a fulfillment for each of its batteries (`energy.wire.v1.order_items`), and one quote and one
+payment for all (`energy.orders`). What an action needs beyond these is the table `NEEDS`: the writer refuses to leave
+it out, and the schemas of ``schemas/battery-storage`` ask for the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -18,36 +16,22 @@ from energy.offers import (
     Billing,
     Cancellation,
     ContractState,
-    DispatchMode,
+    InvoiceReference,
     Order,
     OrderStatus,
     Payment,
     Quote,
-    StorageUse,
 )
-from energy.wire.v1.catalogs import (
-    FULFILLMENT_IDS,
-    read_cancellation_terms,
-    read_provider,
-    write_cancellation_terms,
-    write_provider,
-)
+from energy.orders import part_quotes, together, whole_payment, whole_quote, whole_status
+from energy.quantities import total
+from energy.wire.v1.catalogs import read_cancellation_terms, read_provider, write_cancellation_terms, write_provider
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy
-from energy.wire.v1.negotiations import read_negotiation, write_negotiation
-from energy.wire.v1.progress import invoice_group, read_invoice, read_live, read_transferred_wh, write_state
+from energy.wire.v1.negotiations import read_negotiation
+from energy.wire.v1.order_items import read_mode, read_pairs, read_use, write_fulfillments, write_items
+from energy.wire.v1.progress import invoice_groups, read_invoices, read_live, read_transferred_wh
 from energy.wire.v1.quotes import read_form, read_payment, read_quote, write_form, write_payment, write_quote
-from energy.wire.v1.stops import (
-    END,
-    START,
-    Stops,
-    check_windows,
-    read_return_wh,
-    read_stops,
-    retrieval_group,
-    stop,
-)
+from energy.wire.v1.stops import read_stops
 from energy.wire.v1.texts import moment_text
 
 _RUNNING = ("order_id", "status", "state", "quote", "payment")
@@ -67,8 +51,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """What an action's order has to carry, besides provider, item, use and mode: members of `Order`."""
 
-_IDS_OF_MODES = {id_: mode for mode, id_ in FULFILLMENT_IDS.items()}
-
 
 def write_order(action: str, order: Order) -> dict[str, Any]:
     """The message of an action that carries an order.
@@ -76,24 +58,24 @@ def write_order(action: str, order: Order) -> dict[str, Any]:
     Raises:
         ValueError: the action needs a member that the order lacks, or a value can not be written.
     """
-    # What only asks what cancelling would cost is answered with the order as it goes on.
-    needed = ("cancellation",) if action == "on_cancel" and order.status is OrderStatus.CANCELLED else ()
-    missing = [name for name in (*NEEDS[action], *needed) if getattr(order, name) is None]
-    if missing:
-        raise ValueError(f"{action} needs the order's {', '.join(missing)}")
+    each = together(order.each).each
+    status = whole_status(one.status for one in each)
+    for one in each:
+        _check_needs(action, one)
+    invoices = [group for one in each for group in invoice_groups(one)]
     wire = {
         "id": order.order_id,
-        "status": if_given(str, order.status),
+        "status": if_given(str, status),
         "provider": write_provider(order.provider),
-        "items": [_item(order)],
-        "fulfillments": [_fulfillment(action, order)],
+        "items": write_items(each),
+        "fulfillments": write_fulfillments(action, each),
         "billing": if_given(write_billing, order.billing),
-        "quote": if_given(write_quote, order.quote),
-        "payments": if_given(lambda payment: [write_payment(payment)], order.payment),
+        "quote": if_given(write_quote, whole_quote(each)),
+        "payments": if_given(lambda payment: [write_payment(payment)], whole_payment(each)),
         "xinput": if_given(write_form, order.form),
         "cancellation_terms": if_given(write_cancellation_terms, order.cancellation_terms),
-        "cancellation": if_given(_cancellation, order.cancellation),
-        "tags": if_given(lambda invoice: [invoice_group(invoice)], order.invoice),
+        "cancellation": next((_cancellation(one.cancellation) for one in each if one.cancellation is not None), None),
+        "tags": invoices or None,
         "created_at": if_given(moment_text, order.created_at),
         "updated_at": if_given(moment_text, order.updated_at),
     }
@@ -102,19 +84,39 @@ def write_order(action: str, order: Order) -> dict[str, Any]:
 
 def read_order(message: Node) -> Order:
     """The order of a message. Which members an action needs is for the schema to say; here all may be absent but
-    provider, item, amount, windows and the way of dispatch.
+    provider, items, amounts, windows and the ways of dispatch.
 
     Raises:
         WireError: one of those is absent, or a member is unreadable or contradicts another.
     """
     order = message.need("order")
-    item, fulfillment = order.need("items").only(), order.need("fulfillments").only()
-    stops, quote = read_stops(fulfillment), if_given(read_quote, order.find("quote"))
+    pairs = read_pairs(order)
+    quotes = _quotes(order, pairs)
+    payments = _payments(order, quotes)
+    invoices = read_invoices(order, [fulfillment for _, fulfillment in pairs])
+    return together(
+        [
+            _part(order, pair, quote, payment, files)
+            for pair, quote, payment, files in zip(pairs, quotes, payments, invoices, strict=True)
+        ]
+    )
+
+
+def _part(
+    order: Node,
+    pair: tuple[Node, Node],
+    quote: Quote | None,
+    payment: Payment | None,
+    files: tuple[InvoiceReference, ...],
+) -> Order:
+    """The order of one battery, an item with its fulfillment, and what the message says of the order as a whole."""
+    item, fulfillment = pair
+    stops = read_stops(fulfillment)
     return Order(
         provider=read_provider(order.need("provider")),
         item_id=item.need("id").text(),
-        use=_use(item, fulfillment, stops),
-        mode=_mode(fulfillment),
+        use=read_use(item, fulfillment, stops),
+        mode=read_mode(fulfillment),
         item_name=item.find_text("descriptor", "name"),
         order_id=order.find_text("id"),
         status=if_given(lambda node: node.choice(OrderStatus), order.find("status")),
@@ -122,12 +124,13 @@ def read_order(message: Node) -> Order:
         state_updated_at=fulfillment.find_moment("state", "updated_at"),
         quote=quote,
         billing=if_given(read_billing, order.find("billing")),
-        payment=_payment(order, quote),
+        payment=payment,
         form=if_given(read_form, order.find("xinput")),
         cancellation_terms=if_given(read_cancellation_terms, order.find("cancellation_terms")),
         cancellation=if_given(_read_cancellation, order.find("cancellation")),
         live=read_live(fulfillment),
-        invoice=read_invoice(order, fulfillment),
+        invoice=files[0] if files else None,
+        notes=files[1:],
         created_at=order.find_moment("created_at"),
         updated_at=order.find_moment("updated_at"),
         producer_meter_address=stops.producer_meter,
@@ -137,34 +140,17 @@ def read_order(message: Node) -> Order:
     )
 
 
-def _item(order: Order) -> dict[str, Any]:
-    named = {} if order.item_name is None else {"descriptor": {"name": order.item_name}}
-    return (
-        {"id": order.item_id}
-        | named
-        | {"quantity": energy_quantity(SELECTED, order.use.energy_wh)}
-        | (if_given(partial(write_negotiation, order.quote), order.negotiation) or {})
-    )
+def _check_needs(action: str, order: Order) -> None:
+    """Refuse to leave out what the action needs of each part.
 
-
-def _fulfillment(action: str, order: Order) -> dict[str, Any]:
-    use = order.use
-    check_windows(use.charge, use.giveback)
-    producer, battery = order.producer_meter_address, order.battery_meter_address
-    tracked = {"tracking": True} if action.startswith("on_") else {}
-    members = (
-        {"id": FULFILLMENT_IDS[order.mode], "type": order.mode.value}
-        | tracked
-        | {"stops": stop(START, use.charge, if_given(_at, producer)) + stop(END, use.giveback, if_given(_at, battery))}
-        | write_state(order)
-    )
-    if use.return_wh is not None:
-        members["tags"] = [*members.get("tags", []), retrieval_group(use.return_wh)]
-    return members
-
-
-def _at(meter_address: str) -> dict[str, Any]:
-    return {"address": meter_address}
+    Raises:
+        ValueError: it is left out.
+    """
+    # What only asks what cancelling would cost is answered with the order as it goes on.
+    needed = ("cancellation",) if action == "on_cancel" and order.status is OrderStatus.CANCELLED else ()
+    missing = [name for name in (*NEEDS[action], *needed) if getattr(order, name) is None]
+    if missing:
+        raise ValueError(f"{action} needs the order's {', '.join(missing)}")
 
 
 def write_billing(billing: Billing) -> dict[str, Any]:
@@ -188,40 +174,48 @@ def _cancellation(cancellation: Cancellation) -> dict[str, Any]:
     }
 
 
-def _use(item: Node, fulfillment: Node, stops: Stops) -> StorageUse:
-    energy_wh = read_energy(item.need("quantity", SELECTED), least_wh=1)
-    if stops.charge is None or stops.giveback is None:
-        raise WireError(
-            f"{fulfillment.path}/stops",
-            "Add a start stop with the charge window and an end stop with the return window, as time.range.",
-            "stops of type start and end, each with time.range",
-            "no such stops",
-        )
-    return StorageUse(energy_wh, stops.charge, stops.giveback, read_return_wh(fulfillment))
+def _quotes(order: Node, pairs: list[tuple[Node, Node]]) -> list[Quote | None]:
+    """What of the quote is each part's.
+
+    Raises:
+        WireError: the quote can not be read, or a line of several parts' names a battery that is not ordered.
+    """
+    found = order.find("quote")
+    if found is None:
+        return [None] * len(pairs)
+    quote, item_ids = read_quote(found), [item.need("id").text() for item, _ in pairs]
+    for number, line in enumerate(quote.lines):
+        if len(pairs) > 1 and line.item_id not in {None, *item_ids}:
+            path = f"{found.path}/breakup/{number}/item/id"
+            raise WireError(path, "The order has no such battery.", " or ".join(item_ids), line.item_id or "")
+    return part_quotes(quote, item_ids)
 
 
-def _mode(fulfillment: Node) -> DispatchMode:
-    """By the type, or by an id of ours where a request only refers to the catalog's fulfillment."""
-    id_ = fulfillment.find_text("id")
-    if id_ in _IDS_OF_MODES and fulfillment.find("type") is None:
-        return _IDS_OF_MODES[id_]
-    return fulfillment.need("type").choice(DispatchMode)
+def _payments(order: Node, quotes: list[Quote | None]) -> list[Payment | None]:
+    """The payment of each part, in the quote's currency where there is a quote.
 
-
-def _payment(order: Node, quote: Quote | None) -> Payment | None:
-    """The payment, in the quote's currency where there is a quote."""
+    Raises:
+        WireError: another currency, or another amount than that of several parts together.
+    """
     payments = order.find("payments")
     if payments is None:
-        return None
-    payment, currency = read_payment(payments.only()), payments.only().need("params", "currency")
-    if quote is not None and quote.total.currency != payment.amount.currency:
+        return [None] * len(quotes)
+    payment, params = read_payment(payments.only()), payments.only().need("params")
+    priced = [quote.total for quote in quotes if quote is not None]
+    if priced and priced[0].currency != payment.amount.currency:
         raise WireError(
-            currency.path,
+            f"{params.path}/currency",
             f"The payment's currency differs from the quote's, at {order.path}/quote/price/currency.",
-            quote.total.currency,
-            currency.text(),
+            priced[0].currency,
+            payment.amount.currency,
         )
-    return payment
+    if len(quotes) == 1:
+        return [payment]
+    due = total(priced, payment.amount.currency)
+    if priced and due != payment.amount:
+        sentence = f"An order of several batteries is paid as quoted, at {order.path}/quote/price/value."
+        raise WireError(f"{params.path}/amount", sentence, due.text, payment.amount.text)
+    return [None if quote is None else replace(payment, amount=quote.total) for quote in quotes]
 
 
 def read_billing(billing: Node) -> Billing:

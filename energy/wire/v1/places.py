@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from energy.areas import AreaError, check_ring
-from energy.offers import Place, SearchIntent
+from energy.offers import Place
+from energy.searches import SearchIntent
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import read_kilo

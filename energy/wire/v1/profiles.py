@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from energy.intervals import Interval
-from energy.offers import FreeSlot
 from energy.quantities import energy_wh, power_w
+from energy.searches import FreeSlot
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.tags import find_tags, tag_group

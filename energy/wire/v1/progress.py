@@ -1,9 +1,10 @@
-"""How a contract goes on: state, live values and invoice, all at its one fulfillment (ENERGY 1.5).
+"""How a contract goes on: state, live values and invoice, all at its fulfillment (ENERGY 1.5).
 
-Beckn's Tracking has no tags, so live values travel in ``fulfillments[0].tags``, group ``storage-telemetry``. While
+Beckn's Tracking has no tags, so live values travel in ``fulfillments[].tags``, group ``storage-telemetry``. While
 energy moves, the state's name is the sentence "200 out of 300 kWH transferred", which older platforms parse.
 Facts are not clamped: what is stored or lost may come out below zero by measuring errors; registers do not. The
-invoice is a media file of the state; its number, digest and due date are the order's tag group ``invoice``.
+invoice is a media file of the state, and so is every note to it, after it; the order has a tag group ``invoice`` for
+each file, in the same order, with number, digest and due date.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 
 from energy.offers import ContractState, InvoiceReference, LiveState, Order, Quality
 from energy.wire.v1.cursor import Node, if_given
+from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import read_kilo, read_share, read_signed_kilo
-from energy.wire.v1.tags import find_tags, need_tags, tag_group
+from energy.wire.v1.tags import Tags, all_tags, find_tags, tag_group
 from energy.wire.v1.texts import kilo_text, moment_text, percent_text, whole_of
 
 TELEMETRY = "storage-telemetry"
@@ -57,7 +59,12 @@ def write_state(order: Order) -> dict[str, Any]:
     return members | ({"tags": tags} if tags else {})
 
 
-def invoice_group(invoice: InvoiceReference) -> dict[str, Any]:
+def invoice_groups(order: Order) -> list[dict[str, Any]]:
+    """A tag group of the order for the invoice and each note to it."""
+    return [_invoice_group(file) for file in _files(order)]
+
+
+def _invoice_group(invoice: InvoiceReference) -> dict[str, Any]:
     """What vouches for the invoice document, as a tag group of the order."""
     return tag_group(
         _INVOICE,
@@ -65,6 +72,8 @@ def invoice_group(invoice: InvoiceReference) -> dict[str, Any]:
             ("number", invoice.number),
             ("digest-sha256", invoice.digest_sha256),
             ("due-at", moment_text(invoice.due_at)),
+            ("kind", invoice.kind),
+            ("corrects", invoice.corrects),
         ),
     )
 
@@ -94,33 +103,56 @@ def read_transferred_wh(fulfillment: Node) -> int | None:
     return None if tags is None else read_kilo(tags.need(TRANSFERRED))
 
 
-def read_invoice(order: Node, fulfillment: Node) -> InvoiceReference | None:
-    """The reference to the invoice, where the state has its file.
+def read_invoices(order: Node, fulfillments: list[Node]) -> list[tuple[InvoiceReference, ...]]:
+    """The references to the invoice of each fulfillment and the notes to it: the n-th file's is the n-th group.
 
     Raises:
-        WireError: a file without the order's tag group ``invoice``.
+        WireError: a file without its tag group ``invoice`` of the order.
     """
+    vouched = iter(all_tags(order, _INVOICE))
+    return [tuple(_invoice(order, file, next(vouched, None)) for file in _media(each)) for each in fulfillments]
+
+
+def _media(fulfillment: Node) -> tuple[Node, ...]:
     media = fulfillment.find("state", "descriptor", "media")
-    if media is None:
-        return None
-    file, tags = media.only(), need_tags(order, _INVOICE)
+    return () if media is None else tuple(media.items())
+
+
+def _invoice(order: Node, file: Node, tags: Tags | None) -> InvoiceReference:
+    if tags is None:
+        raise WireError(f"{order.path}/tags", f"Add the tag group {_INVOICE}.", _INVOICE, "nothing")
     return InvoiceReference(
         number=tags.need("number").text(),
         url=file.need("url").text(),
         media_type=file.need("mimetype").text(),
         digest_sha256=tags.need("digest-sha256").text(),
         due_at=tags.need("due-at").moment(),
+        kind="invoice" if (kind := tags.find("kind")) is None else kind.text(),
+        corrects=if_given(Node.text, tags.find("corrects")),
+        signature=file.find_text("signature"),
+        algorithm=file.find_text("dsa"),
     )
 
 
 def _state(order: Order, state: ContractState) -> dict[str, Any]:
     descriptor: dict[str, Any] = {"code": state.value, "name": _state_name(order, state)}
-    if order.invoice is not None:
-        descriptor["media"] = [{"mimetype": order.invoice.media_type, "url": order.invoice.url}]
+    if files := _files(order):
+        descriptor["media"] = [_file(file) for file in files]
     wire: dict[str, Any] = {"descriptor": descriptor}
     if order.state_updated_at is not None:
         wire["updated_at"] = moment_text(order.state_updated_at)
     return wire
+
+
+def _files(order: Order) -> tuple[InvoiceReference, ...]:
+    return () if order.invoice is None else (order.invoice, *order.notes)
+
+
+def _file(invoice: InvoiceReference) -> dict[str, str]:
+    """Beckn core 1.1.1, MediaFile."""
+    signed = {"signature": invoice.signature, "dsa": invoice.algorithm}
+    file = {"mimetype": invoice.media_type, "url": invoice.url}
+    return file | {name: text for name, text in signed.items() if text is not None}
 
 
 def _state_name(order: Order, state: ContractState) -> str:

@@ -2,8 +2,8 @@
 
 - The total is the sum of the breakup, in one currency. It is what the BAP pays the BPP; negative, the BPP pays.
 - A line always has a title and a price. ``item.quantity`` is what was counted and ``item.price`` the price of one
-  unit. A percentage (a tax, a fee) counts money: its quantity is the whole in the quote's currency, and its percent
-  stands in the tag group ``percentage``.
+  unit; ``item.id`` is the battery, in an order of several. A percentage (a tax, a fee) counts money: its quantity is
+  the whole in the quote's currency, and its percent stands in the tag group ``percentage``.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def read_form(xinput: Node) -> ConsentForm:
 def _write_line(line: Line) -> dict[str, Any]:
     if (line.quantity is None) != (line.unit is None):
         raise ValueError(f"{line.title}: a quantity and its unit come together")
-    item = _percentage(line) if line.unit == PERCENT else _counted(line)
+    named = {} if line.item_id is None else {"id": line.item_id}
+    item = named | (_percentage(line) if line.unit == PERCENT else _counted(line))
     explained = {"item": item} if item else {}
     return {"title": line.title.value} | explained | {"price": price_of_money(line.amount)}
 
@@ -157,12 +158,12 @@ def _read_line(line: Node, currency: str, first: str) -> Line:
     amount = read_money(price)
     if item is None:
         return Line(title, amount)
-    tags = find_tags(item, _PERCENTAGE)
+    tags, item_id = find_tags(item, _PERCENTAGE), item.find_text("id")
     if tags is not None:
         whole = item.need("quantity", "selected", "measure")
         _same_unit(whole.need("unit"), currency, first)
-        return Line(title, amount, whole.need("value").decimal(), PERCENT, tags.need("percent").decimal())
-    return Line(title, amount, *_read_counted(item, currency, first))
+        return Line(title, amount, whole.need("value").decimal(), PERCENT, tags.need("percent").decimal(), item_id)
+    return Line(title, amount, *_read_counted(item, currency, first), item_id)
 
 
 def _read_counted(item: Node, currency: str, first: str) -> tuple[Decimal | None, str | None, Decimal | None]:

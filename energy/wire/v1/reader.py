@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from energy.offers import Message, Order
+from energy.messages import Message
+from energy.offers import Order
 from energy.wire.v1 import small_messages
 from energy.wire.v1.catalogs import read_catalog
 from energy.wire.v1.cursor import Node

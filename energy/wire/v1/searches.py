@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from energy.offers import DispatchMode, SearchIntent, SortBy
+from energy.offers import DispatchMode
 from energy.quantities import decimal_of
+from energy.searches import SearchIntent, SortBy
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import SELECTED, energy_quantity, read_energy, read_kilo, read_share

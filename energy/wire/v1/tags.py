@@ -58,25 +58,19 @@ class Tags:
         return value
 
 
+def all_tags(owner: Node, code: str) -> list[Tags]:
+    """The tags of each of the owner's groups of that code. Groups and tags without a code are passed over."""
+    groups = owner.find("tags")
+    return [_tags(group) for group in groups.items() if _code(group) == code] if groups is not None else []
+
+
 def find_tags(owner: Node, code: str) -> Tags | None:
-    """The tags of the owner's group of that code, or None. Groups and tags without a code are passed over."""
+    """The tags of the owner's group of that code, or None."""
     groups = owner.find("tags")
     found = [group for group in groups.items() if _code(group) == code] if groups is not None else []
     if len(found) > 1:
         raise WireError(found[1].path, f"The group {code} may stand once.", "one group", f"{len(found)} groups")
     return _tags(found[0]) if found else None
-
-
-def need_tags(owner: Node, code: str) -> Tags:
-    """The tags of the owner's group of that code.
-
-    Raises:
-        WireError: there is no such group, or there are two.
-    """
-    tags = find_tags(owner, code)
-    if tags is None:
-        raise WireError(f"{owner.path}/tags", f"Add the tag group {code}.", code, "nothing")
-    return tags
 
 
 def _tags(group: Node) -> Tags:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from energy.offers import UnitPrice
+from energy.searches import UnitPrice
 from energy.tariffs import LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
 from energy.wire.v1.cursor import Node, if_given
 from energy.wire.v1.errors import WireError

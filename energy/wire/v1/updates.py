@@ -2,7 +2,8 @@
 
 The order of the message has the members that the target names and no others: another amount is the item's selected
 quantity, other windows are the fulfillment's stops, with how much is asked back as tags beside them, ``billing`` is who
-pays, and one payment with status PAID tells that it was paid and under which reference.
+pays, and one payment with status PAID tells that it was paid and under which reference. In an order of several
+batteries the ids of item and fulfillment say whose amount or windows: a message changes one at a time.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def read_update(message: Node) -> UpdateRequest:
         charge=stops.charge,
         giveback=stops.giveback,
         return_wh=if_given(read_return_wh, fulfillment),
+        fulfillment_id=None if fulfillment is None else fulfillment.find_text("id"),
         billing=if_given(read_billing, order.find("billing")),
         payment=None if payments is None else read_payment(payments.only()),
     )
@@ -74,4 +76,5 @@ def _fulfillment(request: UpdateRequest) -> list[dict[str, Any]]:
         members["stops"] = stops
     if request.return_wh is not None:
         members["tags"] = [retrieval_group(request.return_wh)]
-    return [members] if members else []
+    named = {} if request.fulfillment_id is None else {"id": request.fulfillment_id}
+    return [named | members] if members else []

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from energy import offers
+from energy.messages import Message
+from energy.searches import Catalog, SearchIntent
 from energy.wire.v1 import small_messages
 from energy.wire.v1.catalogs import write_catalog
 from energy.wire.v1.orders import NEEDS, write_order
@@ -22,8 +24,8 @@ _Writer = tuple[type, Callable[[Any], dict[str, Any]]]
 
 _WRITERS: Mapping[str, _Writer] = MappingProxyType(
     {
-        "search": (offers.SearchIntent, write_search),
-        "on_search": (offers.Catalog, write_catalog),
+        "search": (SearchIntent, write_search),
+        "on_search": (Catalog, write_catalog),
         **{action: (offers.Order, partial(write_order, action)) for action in NEEDS},
         "status": (offers.StatusRequest, small_messages.write_status),
         "track": (offers.TrackRequest, small_messages.write_track),
@@ -38,7 +40,7 @@ _WRITERS: Mapping[str, _Writer] = MappingProxyType(
 )
 
 
-def write(action: str, content: offers.Message) -> dict[str, Any]:
+def write(action: str, content: Message) -> dict[str, Any]:
     """The ``message`` member for any of the 20 actions; the context is `protocol.context`'s.
 
     Raises:

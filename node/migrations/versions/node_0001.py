@@ -1,4 +1,4 @@
-"""Inbox, outbox, destinations, and the names of the data keys that personal data is sealed under."""
+"""Inbox, outbox, destinations, the ledger, and the names of the data keys that personal data is sealed under."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -82,9 +82,43 @@ def _create_outbox() -> None:
     )
     op.create_index("outbox_due", "outbox", ["destination", "id"], sqlite_where=_PENDING, postgresql_where=_PENDING)
     op.create_index("outbox_transaction", "outbox", ["transaction_id"])
+    _create_ledger()
+
+
+def _create_ledger() -> None:
+    op.create_table(
+        "ledger",
+        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("actor", sa.String(255), nullable=False),
+        sa.Column("change", sa.Text, nullable=False),
+        sa.Column("previous", sa.String(64), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("reference", sa.String(1_000), nullable=False, unique=True),
+        sa.Column("contract_id", sa.String(255), nullable=False),
+    )
+    op.create_index("ledger_of_a_contract", "ledger", ["contract_id", "seq"])
+    op.create_index("ledger_booked", "ledger", ["at_ms", "seq"])
+    op.create_table(
+        "ledger_balances",
+        sa.Column("kind", sa.String(32), primary_key=True),
+        sa.Column("owner", sa.String(255), primary_key=True),
+        sa.Column("detail", sa.String(600), primary_key=True),
+        sa.Column("unit", sa.String(3), primary_key=True),
+        sa.Column("amount", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "ledger_roots",
+        sa.Column("last_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("key_id", sa.String(255), nullable=False),
+        sa.Column("public_key", sa.String(64), nullable=False),
+        sa.Column("signature", sa.String(128), nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("data_keys", "destinations", "outbox", "inbox"):
+    for table in ("ledger_roots", "ledger_balances", "ledger", "data_keys", "destinations", "outbox", "inbox"):
         op.drop_table(table)

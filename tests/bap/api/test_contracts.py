@@ -15,8 +15,9 @@ from bap.client import ApiError, AsyncBapClient
 from bap.settings import BillingSettings
 from bap.store import searches
 from energy.discounts import discounted, percent_at_most
-from energy.offers import Catalog, ContractState, FeedbackForm, Negotiation, Order, OrderStatus, SupportContact
+from energy.offers import ContractState, FeedbackForm, Negotiation, Order, OrderStatus, SupportContact
 from energy.quantities import Money
+from energy.searches import Catalog
 from energy.tariffs import lines_total
 from node.answers import nack
 from node.problems import Problem, json_response

@@ -13,7 +13,8 @@ import pytest
 
 from bap.app import Bap
 from bap.client import ApiError, AsyncBapClient
-from energy.offers import Catalog, CatalogPage, DispatchMode, Place, SortBy
+from energy.offers import DispatchMode, Place
+from energy.searches import Catalog, CatalogPage, SortBy
 from energy.tariffs import Rate, RateUnit
 from node.answers import nack
 from protocol.errors import NotAuthorised

@@ -8,7 +8,7 @@ from typing import Any
 from bap.callbacks.receiving import Answers
 from bap.store import contracts
 from bap.store.records import Contract, Request
-from energy.offers import Message
+from energy.messages import Message
 from energy.wire.v1.writer import write
 from node.database import Database
 from node.inbox import Received

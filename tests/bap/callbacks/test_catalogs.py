@@ -16,7 +16,7 @@ from bap.app import VERSIONS
 from bap.callbacks.catalogs import Catalogs
 from bap.store import searches
 from bap.store.records import FoundOffer
-from energy.offers import Catalog, CatalogPage, Offer
+from energy.searches import Catalog, CatalogPage, Offer
 from energy.wire.v1.writer import write
 from node.database import Database
 from node.ids import new_uuid

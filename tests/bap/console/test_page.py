@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -16,12 +15,15 @@ from bap.app import Bap
 from bap.client import AsyncBapClient
 from bap.console import page
 from energy.offers import ContractState
+from node.console.pages import PAGE, SHARED
 from tests.bap.examples import live
 from tests.bap.market import Market
 from tests.bap.test_app import trade
+from tests.browser import needs_chromium, visiting
+from tests.consoles import check_files, small_texts
 
 FOLDER = Path(page.__file__).parent
-FILES = ("", "/console.css", "/console.js", "/views.js", "/drawing.js", "/icon.svg")
+FILES = ("", *(f"/{name}" for name in (*page.FILES, *SHARED)))
 
 
 @pytest.fixture
@@ -51,50 +53,53 @@ async def test_the_cookie_reads_the_api_and_can_not_write(browser: httpx.AsyncCl
     assert (await browser.post("/api/v1/searches", json={})).status_code == 401
 
 
-def test_the_page_names_no_other_server() -> None:
-    for path in FOLDER.iterdir():
-        if path.suffix in {".html", ".css", ".js", ".svg"}:
-            urls = re.findall(r"(?:https?:)?//[a-z][^\s\"']*", path.read_text(encoding="utf-8"))
-            assert [url for url in urls if not url.startswith("http://www.w3.org/")] == []
+def test_every_file_of_the_page_is_served_and_none_is_missing() -> None:
+    there = {path.name for path in FOLDER.iterdir() if path.suffix in {".html", ".css", ".js", ".svg"}}
+    assert there == {PAGE, *page.FILES}
 
 
-def test_no_script_or_style_stands_in_the_page_itself() -> None:
-    text = (FOLDER / "console.html").read_text(encoding="utf-8")
-    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
-    assert re.findall(r"<script([^>]*)>([^<]*)", text) == [(' type="module" src="console/console.js"', "")]
+def test_nothing_comes_from_elsewhere_and_nothing_is_read_as_markup() -> None:
+    check_files(FOLDER)
 
 
-def test_what_others_wrote_is_never_read_as_markup() -> None:
-    scripts = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("console.js", "views.js", "drawing.js"))
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", scripts)
-
-
-def test_every_table_has_a_caption_and_every_head_a_scope() -> None:
-    text = (FOLDER / "views.js").read_text(encoding="utf-8")
-    assert text.count('el("table"') == text.count('el("caption"') > 0
-    assert text.count('el("th", {') == len(re.findall(r'el\("th", \{ scope: "(?:col|row)"', text)) > 0
-
-
-async def drawn(bap: Bap, folder: Path) -> str:
-    """The page as a browser shows it a few seconds after it was opened."""
-    url = f"{bap.participant.identity.url.removesuffix('/beckn')}/console?token={bap.participant.token}"
-    process = await asyncio.create_subprocess_exec(
-        "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}",
-        "--virtual-time-budget=5000", "--dump-dom", url,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    return re.sub(r"<[^>]+>|\s+", " ", output.decode())
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium to draw the page with")
-async def test_offers_contract_and_live_state_of_charge_are_on_the_page(
-    bap: Bap, client: AsyncBapClient, market: Market, tmp_path: Path
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_offers_contract_and_live_state_of_charge_are_on_the_page_of_a_phone(
+    bap: Bap, client: AsyncBapClient, market: Market, scheme: Literal["light", "dark"]
 ) -> None:
     contract_id = await trade(client, market)
     told = market.running(market.contents["confirm"], state=ContractState.IN_PROGRESS)
     await market.tell_unasked("on_status", contract_id, replace(told, live=live()))
-    text = await drawn(bap, tmp_path / "browser")
-    for words in ("Hebbal 1", "Bengaluru Storage", "₹5,610.90", "7.1 km", "88.4 %", "42 %", "Charging at 75 kW"):
-        assert words in text
-    assert "75 kWh of 300 kWh" in re.sub(r"\s+", " ", text)
+    server = bap.participant.identity.url.removesuffix("/beckn")
+    async with visiting() as visit:
+        page = visit.page
+        await page.emulate_media(color_scheme=scheme)
+        await page.goto(f"{server}/console?token={bap.participant.token}")
+        await page.get_by_text("Up to date.").wait_for()
+        text = re.sub(r"\s+", " ", await page.locator("main").inner_text())
+        for words in ("Hebbal 1", "Bengaluru Storage", "₹5,610.90", "7.1 km", "88.4 %", "42 %", "Charging at 75 kW"):
+            assert words in text
+        assert "75 kWh of 300 kWh" in text
+        assert not await visit.is_wider_than_its_window()
+        assert await page.locator(".battery .text").evaluate("at => at.scrollWidth <= at.clientWidth")
+        assert await small_texts(visit) == []
+        assert [url for url in visit.requested if not url.startswith(f"{server}/")] == []
+        assert visit.complaints == []
+
+
+@needs_chromium
+async def test_a_contract_is_chosen_with_the_keyboard_and_keeps_the_focus(
+    bap: Bap, client: AsyncBapClient, market: Market
+) -> None:
+    await trade(client, market)
+    server = bap.participant.identity.url.removesuffix("/beckn")
+    async with visiting() as visit:
+        page = visit.page
+        await page.goto(f"{server}/console?token={bap.participant.token}")
+        choice = page.locator("button.row")
+        await choice.focus()
+        await visit.press("Enter")
+        await page.locator("button.row[aria-pressed=true]").wait_for()
+        assert await choice.evaluate("at => at === document.activeElement")
+        assert await choice.evaluate("at => getComputedStyle(at).outlineStyle") != "none"
+        assert await page.get_by_role("main").count() == await page.get_by_role("banner").count() == 1

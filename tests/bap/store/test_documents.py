@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bap.store.documents import decode, encode
 from bap.store.records import Contract
-from energy.offers import Offer, SearchIntent, StorageUse
+from energy.offers import StorageUse
+from energy.searches import Offer, SearchIntent
 from energy.tariffs import Tariff
 from protocol.lifecycle import Stage
 from tests.bap.examples import CANCELLATION, INTENT, INVOICE, OFFER, contract, live

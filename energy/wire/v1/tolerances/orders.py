@@ -6,7 +6,7 @@ import re
 
 from energy.offers import DispatchMode
 from energy.tariffs import LineTitle
-from energy.wire.v1.catalogs import FULFILLMENT_IDS
+from energy.wire.v1.fulfillments import mode_of_id
 from energy.wire.v1.measures import SELECTED, energy_quantity
 from energy.wire.v1.orders import NEEDS
 from energy.wire.v1.progress import PROGRESS, TELEMETRY, TRANSFERRED
@@ -19,7 +19,6 @@ from energy.wire.v1.tolerances.rules import Json, Parts, Rule, below, has_group,
 _PROSE = re.compile(r"(\d+(?:\.\d+)?) out of \d+(?:\.\d+)?\s*kwh", re.IGNORECASE)
 _TITLES = frozenset(LineTitle)
 _MODES = {"auto": DispatchMode.AUTOMATIC, "manual": DispatchMode.MANUAL}
-_OUR_IDS = frozenset(FULFILLMENT_IDS.values())
 _MODE_WORD = re.compile(r"(auto|manual)", re.IGNORECASE)
 
 
@@ -108,9 +107,9 @@ def _quote_terms(parts: Parts) -> bool:
 
 
 def _known_amount(parts: Parts) -> bool:
-    """S8. The amount that this transaction already speaks of, where the order names none."""
+    """S8. The amount that this transaction already speaks of, where the order of one battery names none."""
     energy_wh = parts.known.energy_wh
-    if energy_wh is None or parts.action not in NEEDS:
+    if energy_wh is None or parts.action not in NEEDS or len(parts.items) > 1:
         return False
     quantities = [item.setdefault("quantity", {}) for item in parts.items]
     bare = [quantity for quantity in quantities if isinstance(quantity, dict) and SELECTED not in quantity]
@@ -152,7 +151,7 @@ def _known_mode(parts: Parts) -> bool:
 
 def needs_mode(fulfillment: Json) -> bool:
     """Whether neither its type nor an id of ours says how it is dispatched."""
-    return "type" not in fulfillment and fulfillment.get("id") not in _OUR_IDS
+    return "type" not in fulfillment and mode_of_id(fulfillment.get("id")) is None
 
 
 RULES: tuple[Rule, ...] = (

@@ -10,6 +10,7 @@ from typing import Any
 from energy import offers
 from energy.intervals import Interval, slots
 from energy.offers import ContractState, OrderStatus
+from energy.searches import Catalog, FreeSlot, Offer, SearchIntent
 from energy.tariffs import Usage, lines_total, price
 from energy.wire.v1.writer import write
 from tests.energy.examples import BATTERY, NOVEMBER, TARIFF, USE, at
@@ -17,7 +18,7 @@ from tests.energy.examples import BATTERY, NOVEMBER, TARIFF, USE, at
 PROVIDER = offers.Provider("hebbal-storage", "Hebbal Storage")
 LINES = price(TARIFF, Usage(USE.booked, USE.energy_wh, 75_000, USE.energy_wh, 0))
 QUOTE = offers.Quote("6f0f2a52-6f0e-4d0c-9c1e-5b1f6f1d2a77", LINES, lines_total(LINES, "INR"), 900)
-SEARCH = offers.SearchIntent(
+SEARCH = SearchIntent(
     energy_wh=USE.energy_wh,
     charge=USE.charge,
     giveback=USE.giveback,
@@ -29,7 +30,7 @@ SEARCH = offers.SearchIntent(
     min_efficiency=Decimal("0.85"),
     meter_address="der://meter/producer-7",
 )
-OFFER = offers.Offer(
+OFFER = Offer(
     provider=PROVIDER,
     item_id="battery-1",
     name="Hebbal 1",
@@ -43,12 +44,12 @@ OFFER = offers.Offer(
     cancellation=offers.CancellationTerms(Decimal(10)),
     window=USE.booked,
     profile=tuple(
-        offers.FreeSlot(slot, 380_000 if slot.start < at(24) else 200_000, 100_000, 80_000)
+        FreeSlot(slot, 380_000 if slot.start < at(24) else 200_000, 100_000, 80_000)
         for slot in slots(Interval(NOVEMBER, at(48)))
     ),
     rating=Decimal("4.5"),
 )
-CATALOG = offers.Catalog(PROVIDER, (OFFER,), expires_at=NOVEMBER)
+CATALOG = Catalog(PROVIDER, (OFFER,), expires_at=NOVEMBER)
 SELECTED = offers.Order(
     PROVIDER, "battery-1", USE, offers.DispatchMode.AUTOMATIC, producer_meter_address="der://meter/producer-7"
 )

@@ -14,6 +14,7 @@ from energy import offers
 from energy.areas import AreaError, check_ring
 from energy.intervals import SLOT_S, Interval
 from energy.quantities import Money, total
+from energy.searches import PAGES_MAX, BatterySpecification, Catalog, CatalogPage, FreeSlot, Offer, SearchIntent, SortBy
 from energy.tariffs import TAX_TITLES, Line, LineTitle, Rate, RateUnit, Tariff, TaxClass, TaxPart
 from energy.wire.v1.orders import NEEDS
 from energy.wire.v1.small_messages import RATING_CATEGORIES
@@ -69,7 +70,7 @@ def rings(draw: Any) -> tuple[offers.Place, ...]:
 
 
 @st.composite
-def searches(draw: Any) -> offers.SearchIntent:
+def searches(draw: Any) -> SearchIntent:
     use = draw(uses())
     near = draw(st.none() | places)
     optional = {
@@ -85,9 +86,9 @@ def searches(draw: Any) -> offers.SearchIntent:
         "item_name": names,
         "text": names,
         "min_rating": shares,
-        "sort": st.sampled_from(offers.SortBy),
+        "sort": st.sampled_from(SortBy),
     }
-    return offers.SearchIntent(
+    return SearchIntent(
         energy_wh=use.energy_wh,
         charge=draw(st.sampled_from([None, use.charge])),
         giveback=draw(st.sampled_from([None, use.giveback])),
@@ -110,7 +111,7 @@ tariffs = st.builds(
     ),
 )
 specifications = st.builds(
-    offers.BatterySpecification,
+    BatterySpecification,
     energy_nominal_wh=energies_wh,
     usable_energy_wh=free_wh,
     charge_power_w=powers_w,
@@ -124,22 +125,22 @@ specifications = st.builds(
 
 
 @st.composite
-def profiles(draw: Any) -> tuple[offers.FreeSlot, ...]:
+def profiles(draw: Any) -> tuple[FreeSlot, ...]:
     """Slots that touch or leave gaps, in runs of equal ones or all different, with a change of length now and then."""
     start, slots = draw(windows()).start, []
     for _ in range(draw(st.integers(0, 3))):
         step = timedelta(seconds=draw(st.sampled_from([300, 900])))
         free = (draw(st.integers(0, 2)) * 1000, draw(powers_w), draw(powers_w))
         for _ in range(draw(st.integers(1, 4))):
-            slots.append(offers.FreeSlot(Interval(start, start + step), *free))
+            slots.append(FreeSlot(Interval(start, start + step), *free))
             start += step
         start += draw(st.sampled_from([timedelta(0), timedelta(hours=1)]))
     return tuple(slots)
 
 
-def offers_of(provider: offers.Provider) -> st.SearchStrategy[offers.Offer]:
+def offers_of(provider: offers.Provider) -> st.SearchStrategy[Offer]:
     return st.builds(
-        offers.Offer,
+        Offer,
         provider=st.just(provider),
         item_id=ids,
         name=names,
@@ -159,16 +160,16 @@ def offers_of(provider: offers.Provider) -> st.SearchStrategy[offers.Offer]:
 
 
 @st.composite
-def pages(draw: Any) -> offers.CatalogPage:
-    number = draw(st.integers(1, offers.PAGES_MAX))
-    return offers.CatalogPage(number, draw(st.integers(number, offers.PAGES_MAX)), draw(st.integers(0, 10**6)))
+def pages(draw: Any) -> CatalogPage:
+    number = draw(st.integers(1, PAGES_MAX))
+    return CatalogPage(number, draw(st.integers(number, PAGES_MAX)), draw(st.integers(0, 10**6)))
 
 
 @st.composite
-def catalogs(draw: Any) -> offers.Catalog:
+def catalogs(draw: Any) -> Catalog:
     provider = draw(providers)
     listed = draw(st.lists(offers_of(provider), max_size=3))
-    return offers.Catalog(provider, tuple(listed), draw(st.none() | moments), draw(st.none() | pages()))
+    return Catalog(provider, tuple(listed), draw(st.none() | moments), draw(st.none() | pages()))
 
 
 def moneys(currency: str) -> st.SearchStrategy[Money]:
@@ -250,6 +251,10 @@ invoices = st.builds(
     st.sampled_from(["application/json", "application/pdf"]),
     st.binary(min_size=32, max_size=32).map(bytes.hex),
     moments,
+    kind=st.sampled_from(["invoice", "self-billed-invoice", "credit-note", "debit-note"]),
+    corrects=st.none() | ids,
+    signature=st.none() | ids,
+    algorithm=st.none() | st.just("ed25519"),
 )
 
 
@@ -284,8 +289,36 @@ def orders(draw: Any, action: str) -> offers.Order:
     if action == "on_cancel":
         given.add("cancellation")
     values = {name: draw(optional[name]) for name in optional if name in given}
+    if "invoice" in given:
+        values["notes"] = tuple(draw(st.lists(invoices, max_size=2)))
     use = replace(draw(uses()), return_wh=draw(st.none() | free_wh))
     return offers.Order(draw(providers), draw(ids), use, draw(modes), **values)
+
+
+@st.composite
+def orders_of_several(draw: Any, action: str) -> offers.Order:
+    """An order of some batteries: what it has only once is the same in all parts, what can be told apart differs."""
+    first = draw(orders(action))
+    item_ids = draw(st.lists(ids.filter(lambda id_: id_ != first.item_id), min_size=1, max_size=3, unique=True))
+    if first.payment is not None:
+        first = replace(first, payment=replace(first.payment, amount=first.quote.total) if first.quote else None)
+    return replace(first, others=tuple(draw(_beside(first, item_id)) for item_id in item_ids))
+
+
+@st.composite
+def _beside(draw: Any, first: offers.Order, item_id: str) -> offers.Order:
+    """A part like the first, of another battery, with its own use, price and progress."""
+    part = replace(first, item_id=item_id, use=draw(uses()), mode=draw(modes), negotiation=None)
+    if first.live is not None:
+        part = replace(part, live=draw(live_states))
+    if first.invoice is not None:
+        part = replace(part, invoice=draw(invoices))
+    if first.quote is not None:
+        own = draw(quotes(first.quote.total.currency))
+        part = replace(part, quote=replace(own, quote_id=first.quote.quote_id, ttl_s=first.quote.ttl_s))
+    if first.payment is not None and part.quote is not None:
+        part = replace(part, payment=replace(first.payment, amount=part.quote.total))
+    return part
 
 
 @st.composite

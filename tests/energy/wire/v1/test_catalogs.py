@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from energy.intervals import Interval, slots
-from energy.offers import PAGES_MAX, Catalog, CatalogPage, FreeSlot, Provider
+from energy.offers import Provider
+from energy.searches import PAGES_MAX, Catalog, CatalogPage, FreeSlot
 from energy.wire.v1 import catalogs
 from energy.wire.v1.catalogs import read_catalog, write_catalog
 from energy.wire.v1.cursor import Node

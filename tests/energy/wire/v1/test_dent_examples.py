@@ -9,19 +9,10 @@ from typing import Any
 
 import pytest
 
-from energy.offers import (
-    CancelRequest,
-    Catalog,
-    ContractState,
-    Message,
-    Order,
-    SearchIntent,
-    StatusRequest,
-    SupportRequest,
-    UnitPrice,
-    UpdateRequest,
-)
+from energy.messages import Message
+from energy.offers import CancelRequest, ContractState, Order, StatusRequest, SupportRequest, UpdateRequest
 from energy.quantities import Money
+from energy.searches import Catalog, SearchIntent, UnitPrice
 from energy.tariffs import LineTitle
 from energy.wire.v1.reader import read, read_tolerantly
 from energy.wire.v1.tolerances import ANY_TRANSACTION

@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.offers import DispatchMode, Order, SearchIntent
+from energy.offers import DispatchMode, Order
 from energy.quantities import Money, decimal_text
+from energy.searches import SearchIntent
 from energy.wire.v1.reader import read_tolerantly
 from energy.wire.v1.tolerances.rules import Known
 from tests.energy.examples import USE

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from energy.areas import AreaError
-from energy.offers import Place, SearchIntent
+from energy.offers import Place
+from energy.searches import SearchIntent
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.places import Where, polygon_of, polygon_text, read_where, write_where

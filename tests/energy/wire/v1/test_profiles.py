@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from energy.intervals import Interval, slots
-from energy.offers import FreeSlot
+from energy.searches import FreeSlot
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.profiles import SLOTS_MAX, profile_group, read_profile

@@ -9,7 +9,7 @@ import pytest
 from energy.offers import ContractState, Order
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
-from energy.wire.v1.progress import invoice_group, read_invoice, read_live, read_transferred_wh, write_state
+from energy.wire.v1.progress import invoice_groups, read_invoices, read_live, read_transferred_wh, write_state
 from tests.energy.examples import at
 from tests.energy.wire.v1.examples import CONFIRMED, IN_PROGRESS, LIVE, SELECTED, SETTLED
 
@@ -84,14 +84,27 @@ def test_an_invoice_or_a_time_without_a_state_is_not_written(more: dict[str, Any
 
 
 def test_the_invoice_is_a_file_of_the_state_with_its_digest_in_the_orders_tags() -> None:
-    assert SETTLED.invoice is not None
-    fulfillment, order = write_state(SETTLED), {"tags": [invoice_group(SETTLED.invoice)]}
+    fulfillment, order = write_state(SETTLED), {"tags": invoice_groups(SETTLED)}
     file = {"mimetype": "application/json", "url": "https://bpp.example/invoices/1"}
     assert fulfillment["state"]["descriptor"]["media"] == [file]
-    assert read_invoice(Node(order, "/o"), Node(fulfillment, "/f")) == SETTLED.invoice
+    assert read_invoices(Node(order, "/o"), [Node(fulfillment, "/f")]) == [(SETTLED.invoice,)]
+
+
+def test_a_note_is_a_signed_file_after_the_invoice_and_says_what_it_corrects() -> None:
+    assert SETTLED.invoice is not None
+    url = "https://bpp.example/invoices/2"
+    note = replace(
+        SETTLED.invoice, number="CN/26-27/000001", url=url, kind="credit-note", corrects=SETTLED.invoice.number
+    )
+    note = replace(note, signature="c2ln", algorithm="ed25519")
+    told = replace(SETTLED, notes=(note,))
+    fulfillment, order = write_state(told), {"tags": invoice_groups(told)}
+    file = {"mimetype": "application/json", "url": url, "signature": "c2ln", "dsa": "ed25519"}
+    assert fulfillment["state"]["descriptor"]["media"][1] == file
+    assert read_invoices(Node(order, "/o"), [Node(fulfillment, "/f")]) == [(SETTLED.invoice, note)]
 
 
 def test_an_invoice_that_nothing_vouches_for_is_refused() -> None:
     with pytest.raises(WireError) as raised:
-        read_invoice(Node({}, "/o"), Node(write_state(SETTLED), "/f"))
+        read_invoices(Node({}, "/o"), [Node(write_state(SETTLED), "/f")])
     assert raised.value.path == "/o/tags"

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from energy.offers import Place, SearchIntent, SortBy
+from energy.offers import Place
+from energy.searches import SearchIntent, SortBy
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.searches import read_search, write_search

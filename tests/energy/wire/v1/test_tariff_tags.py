@@ -5,15 +5,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from energy.tariffs import Rate, RateUnit, Tariff
 from energy.wire.v1.cursor import Node
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.measures import price_of_rate
 from energy.wire.v1.tariff_tags import read_tariff, tariff_group
-from tests.energy.examples import TARIFF
+from energy.wire.v1.writer import write
+from protocol.context import write_context
+from schemas.loader import storage
+from tests.energy.examples import NOVEMBER, TARIFF
+from tests.energy.examples import tariffs as full_tariffs
+from tests.energy.wire.v1.examples import CATALOG, OFFER
 from tests.energy.wire.v1.strategies import tariffs
+from tests.messages import context
 
 
 def item(tariff: Tariff) -> dict[str, Any]:
@@ -29,6 +35,17 @@ def tag(wire: dict[str, Any], code: str) -> dict[str, Any]:
 @given(tariffs)
 def test_every_rate_and_tax_of_a_tariff_is_rebuilt_in_order(tariff: Tariff) -> None:
     assert read_tariff(Node(item(tariff), "/item")) == tariff
+
+
+@given(full_tariffs())
+@settings(max_examples=100, deadline=None)
+def test_every_term_of_a_tariff_is_rebuilt_and_valid_by_the_closed_schema(tariff: Tariff) -> None:
+    assert read_tariff(Node(item(tariff), "/item")) == tariff
+    message = write("on_search", replace(CATALOG, offers=(replace(OFFER, tariff=tariff),)))
+    assert (
+        storage("on_search").explain({"context": write_context(context("on_search", NOVEMBER)), "message": message})
+        == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from energy.offers import Catalog, ContractState, DispatchMode, Message, Order, SearchIntent, UnitPrice, UpdateRequest
+from energy.messages import Message
+from energy.offers import ContractState, DispatchMode, Order, UpdateRequest
+from energy.searches import Catalog, SearchIntent, UnitPrice
 from energy.tariffs import LineTitle
 from energy.wire.v1.errors import WireError
 from energy.wire.v1.reader import read, read_tolerantly
