@@ -1,9 +1,9 @@
 """How long the past of a battery takes to tell. ``python -m benchmarks.history [--batteries 200]``.
 
 A fleet made from a seed stands in a real SQLite file with the rollups of a year by the hour and of some days by the
-minute. Each query names a battery at random: a year of it by the hour (8,760 points), a day by the minute (1,440). It is
-measured from the question to the bytes of the JSON answer, by the wall clock and by the process's own CPU time, because
-the machine may be shared. Our limits at p99 are 250 ms for the year and 50 ms for the day, of CPU.
+minute. Each query names a battery at random: a year of it by the hour (8,760 points), a day by the minute (1,440). It
+is measured from the question to the bytes of the JSON answer, by the wall clock and by the process's own CPU time,
+because the machine may be shared. Our limits at p99 are 250 ms for the year and 50 ms for the day, of CPU.
 
 Then it is measured what history costs the intake: samples are stored as telemetry stores them, and rolled up.
 """

@@ -182,9 +182,7 @@ def _length(length: timedelta) -> str:
     return f"{length.days} days" if length >= timedelta(days=2) else f"{length // timedelta(seconds=1)} s"
 
 
-def _store(
-    tx: Connection, taken: Sequence[Sample], limits: Mapping[str, Limits]
-) -> tuple[list[Sample], list[Flagged]]:
+def _store(tx: Connection, taken: Sequence[Sample], limits: Mapping[str, Limits]) -> tuple[list[Sample], list[Flagged]]:
     """One piece: judged in order of time, stored, and its problems noted."""
     states = meters.states(tx, {sample.battery_id for sample in taken})
     judgements = _judged(taken, limits, states)

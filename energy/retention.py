@@ -1,7 +1,8 @@
 """How long the law keeps an invoice, whoever asks for its data to be erased.
 
 Source: Central Goods and Services Tax Act 2017 (India), section 36: accounts and records are kept until seventy-two
-months have passed since the due date of the annual return of their year, which is 31 December after it (section 44; rule 80 of the CGST Rules 2017).
+months have passed since the due date of the annual return of their year, which is 31 December after it (section 44;
+rule 80 of the CGST Rules 2017).
 """
 
 from __future__ import annotations

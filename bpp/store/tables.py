@@ -2,8 +2,8 @@
 
 Single values are columns; what is only ever read as a whole is a JSON document. Columns that end in ``_ms`` are
 milliseconds since the epoch: of trade time, but for ``hold_until_ms``, ``quote_until_ms``, ``consented_at_ms``,
-``told_at_ms`` and ``searched_at_ms``, which are wire time. The migrations in ``bpp/versions`` and ``bpp/sample_versions`` create the tables;
-a test compares the two.
+``told_at_ms`` and ``searched_at_ms``, which are wire time. The migrations in ``bpp/versions`` and
+``bpp/sample_versions`` create the tables; a test compares the two.
 """
 
 from __future__ import annotations

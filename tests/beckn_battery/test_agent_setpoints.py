@@ -85,6 +85,7 @@ async def test_a_battery_that_is_its_own_again_is_released() -> None:
         await until(said(platform, "applied"))
         platform.number, platform.power_w = 2, None
         await until(lambda: box.told[-1] == (None, 0), what="the release")
+    assert platform.outcomes[-1]["number"] == 2
 
 
 async def test_what_the_device_refuses_is_said_with_its_reason() -> None:
