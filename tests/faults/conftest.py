@@ -1,11 +1,13 @@
 """The four processes, once for the folder, all of them alive at the start of each test; and a scripted operator.
 
-They live on the session's event loop: a test here carries ``asyncio(loop_scope="session")``.
+They live on the session's event loop: a test here carries ``asyncio(loop_scope="session")``. Most faults take seconds
+each, so they are `long`: the default run has the kills around an ACK and the orderly stop (`ALWAYS`), ``.ci/run`` all.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +23,16 @@ from tests.journeys.subscriber import Subscriber
 from tests.journeys.trading import places
 
 _PLACES = places()
+_HERE = Path(__file__).parent
+ALWAYS = frozenset({"test_killed_around_an_ack.py", "test_sigterm.py"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long, before pytest leaves that out."""
+    for item in items:
+        if item.path.parent == _HERE and item.path.name not in ALWAYS:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

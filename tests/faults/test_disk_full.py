@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,10 @@ class SmallDisk:
         subprocess.run(["umount", "-l", str(self.folder)], check=True)
 
     def fill(self) -> None:
-        """Leave no byte."""
+        """Leave no byte, and no room in a write-ahead log that could be used again."""
+        for file in self.folder.rglob("*.sqlite"):
+            with closing(sqlite3.connect(file, timeout=5)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         with self._filler.open("ab", buffering=0) as filler:
             for size in CHUNKS:
                 with pytest.raises(OSError, match="No space left"):

@@ -11,7 +11,7 @@ import pytest
 from beckn_battery.network import Network
 from tests.beckn_battery.command import finished
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def run(file: Path, *arguments: str) -> tuple[int, str, str]:

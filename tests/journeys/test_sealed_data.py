@@ -22,7 +22,7 @@ from tests.journeys.trading import HOUR, WAIT_S, need
 from tests.journeys.trading import select as ask
 from tests.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 SPEED = 3_600
 SETTLED_WITHIN_S = 40
