@@ -16,7 +16,7 @@ import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import orjson
 
@@ -127,7 +127,7 @@ class Keyring:
         return self._age_s(cached.asked_at) < limit_s
 
     def _age_s(self, moment: datetime) -> float:
-        return (self._now() - moment) / timedelta(seconds=1)
+        return (self._now() - moment).total_seconds()
 
     async def _shared_lookup(self, key_id: KeyId) -> tuple[KeyRecord, ...]:
         task = self._in_flight.get(key_id)

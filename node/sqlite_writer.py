@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 BATCH_FUNCTIONS = 256
 BATCH_S = 0.005
-GATHER_S = 0.005
+GATHER_S = 0.003
 SLOW_FUNCTION_S = 0.05
 CHECKPOINT_EVERY_S = 1.0
 # Few sizes, so that sqlite3 keeps every statement prepared.
