@@ -21,11 +21,16 @@ from tests.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+SLOW = "a write function took "
+
+
 async def run(network: Network, *arguments: str, roles: tuple[str, ...] = ("bap",)) -> tuple[int, str, str]:
     """The command with these roles' settings: exit code, output, errors."""
     files = [part for role in roles for part in ("--config", str(network.local.file(role)))]
     done = await asyncio.to_thread(finished, *arguments, *files)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    # How long a write took is the machine's matter: a loaded one may be told so.
+    errors = [line for line in done.stderr.decode().splitlines(keepends=True) if not line.startswith(SLOW)]
+    return done.returncode, done.stdout.decode(), "".join(errors)
 
 
 async def traded(client: AsyncBapClient, operator: httpx.AsyncClient, place: Place) -> str:
