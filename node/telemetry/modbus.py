@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 WRITE_PATIENCE = 2
 """A set-point waits for its turn as long as so many requests may take."""
+STOP_AGAIN_S = 0.2
 RETRY = RetrySchedule(first_delay_s=0.5, max_delay_s=60.0)
 _Read = Callable[..., Awaitable[ModbusPDU]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,9 +100,10 @@ class ModbusSource:
 
     async def stop(self) -> None:
         """Close the connection."""
-        if self._task is not None:
+        # A cancellation can be lost while it connects: pymodbus takes it for a failed attempt. So it is said again.
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task}, timeout=STOP_AGAIN_S)
 
     async def _run(self) -> None:
         failures = 0
